@@ -1,0 +1,40 @@
+# `make run` and `make test` do all the set-up themselves; they need Python 3.11, 3.12 or 3.13, and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: help run test lab lint store clean
+
+help:
+	@echo "make run    execute the course headlessly, from nothing to predictions (ARGS=\"-p epochs 3\" sets a parameter)"
+	@echo "make test   run all tests"
+	@echo "make lab    open the course in JupyterLab"
+	@echo "make clean  delete what the course has made: workspace/ and runs/"
+
+$(VENV)/installed: requirements.txt requirements.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit("The course needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is %d.%d: say where one is, as in `make run PYTHON=python3.12`." % v)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+run: $(VENV)/installed
+	$(BIN)/python -m utils.run $(ARGS)
+
+test: $(VENV)/installed lint
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/installed
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+
+lab: $(VENV)/installed
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m jupyter lab --notebook-dir=. notebooks/01-generate-captchas.ipynb
+
+# For maintainers: a full run from nothing, whose outputs become those stored in notebooks/.
+store: $(VENV)/installed
+	rm -rf workspace runs
+	$(BIN)/python -m utils.run --store
+
+clean:
+	rm -rf workspace runs

@@ -1,0 +1,4 @@
+"""Helpers that more than one notebook of the course needs.
+
+Importing this package, or its modules ``files``, ``captchas``, ``scores`` and ``progress``, never loads TensorFlow.
+"""

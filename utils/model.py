@@ -1,0 +1,189 @@
+"""AlexNet with one output for each character. Introduced in notebook 03."""
+
+from __future__ import annotations
+
+import platform
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from utils.captchas import DIGITS, LENGTH
+from utils.files import CourseError, shown, write_aside
+from utils.quiet import tf  # before keras, which imports TensorFlow too
+
+import keras  # isort: skip
+from keras import layers  # isort: skip
+
+SMALLEST_IMAGE = 67  # pixels: below it, the last max-pooling has nothing left to pool
+
+
+@keras.saving.register_keras_serializable("captcha_course")
+class FusedBatchNormalization(layers.BatchNormalization):
+    """`keras.layers.BatchNormalization` computed by TensorFlow's one fused operation instead of a dozen small ones.
+
+    Same variables and same result; on a CPU, where the dozen are bound by memory, a training step is shorter.
+    Takes (batch, height, width, channels) or (batch, channels); works in bfloat16 with float32 statistics.
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        x = inputs if inputs.shape.rank == 4 else inputs[:, None, None, :]
+        if training:
+            x, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+                x, self.gamma, self.beta, epsilon=self.epsilon, is_training=True
+            )
+            self.moving_mean.assign(self.moving_mean * self.momentum + mean * (1 - self.momentum))
+            self.moving_variance.assign(self.moving_variance * self.momentum + variance * (1 - self.momentum))
+        else:
+            x, _, _ = tf.compat.v1.nn.fused_batch_norm(
+                x, self.gamma, self.beta, self.moving_mean, self.moving_variance, self.epsilon, is_training=False
+            )
+        return x if inputs.shape.rank == 4 else x[:, 0, 0, :]
+
+
+def alexnet(
+    image_size: int = 224,
+    classes: int = len(DIGITS),
+    length: int = LENGTH,
+    fc_units: int = 4096,
+    batch_norm: bool = True,
+    dropout: float = 0.5,
+    weight_decay: float = 0.0,
+) -> keras.Model:
+    """AlexNet v2 with ``length`` parallel outputs.
+
+    Krizhevsky, "One weird trick for parallelizing convolutional neural networks", arXiv:1404.5997, as in TF-slim.
+    Two things are written differently from slim and compute the same function faster: the fully connected part is
+    Flatten and Dense instead of convolutions, and each max-pooling stands before the ReLU instead of after it.
+
+    Args:
+        image_size: height and width of the pictures in pixels, at least 67.
+        batch_norm: normalise after every layer, which takes the place of that layer's biases.
+        dropout: share of the activations switched off after each of the two fully connected layers, in [0, 1).
+        weight_decay: factor of an L2 penalty on all kernels.
+
+    Returns:
+        A model from float pictures of shape (batch, image_size, image_size, 1) in [-1, 1] to a list of ``length``
+        float32 logits of shape (batch, classes), from outputs named ``digit_0``, ``digit_1``, ...
+
+    Raises:
+        CourseError: ``image_size`` is below 67.
+    """
+    if image_size < SMALLEST_IMAGE:
+        raise CourseError(f"image_size is {image_size}, but AlexNet needs at least {SMALLEST_IMAGE} pixels.")
+    penalty = keras.regularizers.L2(weight_decay) if weight_decay else None
+
+    def activated(x, pool: bool = False):
+        if pool:
+            x = layers.MaxPooling2D(3, 2)(x)
+        if batch_norm:
+            x = FusedBatchNormalization(momentum=0.9)(x)
+        return layers.ReLU()(x)
+
+    def convolution(x, name: str, filters: int, kernel: int, strides: int = 1, padding: str = "same", pool=False):
+        x = layers.Conv2D(
+            filters,
+            kernel,
+            strides,
+            padding,
+            use_bias=not batch_norm,
+            kernel_initializer="he_normal",
+            kernel_regularizer=penalty,
+            name=name,
+        )(x)
+        return activated(x, pool)
+
+    inputs = keras.Input((image_size, image_size, 1), name="image")
+    x = convolution(inputs, "conv1", 64, 11, strides=4, padding="valid", pool=True)
+    x = convolution(x, "conv2", 192, 5, pool=True)
+    x = convolution(x, "conv3", 384, 3)
+    x = convolution(x, "conv4", 384, 3)
+    x = convolution(x, "conv5", 256, 3, pool=True)
+    x = layers.Flatten()(x)
+    for name in ("fc6", "fc7"):
+        x = layers.Dense(
+            fc_units, use_bias=not batch_norm, kernel_initializer="he_normal", kernel_regularizer=penalty, name=name
+        )(x)
+        x = layers.Dropout(dropout)(activated(x))
+    # Small first weights: every digit starts out equally likely, and the loss starts at ln 10.
+    small = keras.initializers.RandomNormal(stddev=0.005)
+    outputs = [
+        layers.Dense(
+            classes, kernel_initializer=small, kernel_regularizer=penalty, dtype="float32", name=f"digit_{place}"
+        )(x)
+        for place in range(length)
+    ]
+    return keras.Model(inputs, outputs, name="alexnet")
+
+
+def scaled(images: np.ndarray | tf.Tensor) -> tf.Tensor:
+    """Pictures of 0 (black) to 255 (white) as float32 in [-1, 1]: what the network takes, in training and after."""
+    return tf.cast(images, tf.float32) / 127.5 - 1.0
+
+
+def native_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 numbers itself; where it must imitate them, float32 is faster."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:  # no Linux: no sure way to know
+        return False
+    return platform.machine() == "x86_64" and ("avx512_bf16" in flags or "amx_bf16" in flags)
+
+
+def fastest_dtype() -> str:
+    """The dtype policy to train in here: ``"mixed_bfloat16"`` where the processor has it, else ``"float32"``."""
+    return "mixed_bfloat16" if native_bfloat16() else "float32"
+
+
+def probabilities(model: keras.Model, images: np.ndarray, batch_size: int = 250) -> np.ndarray:
+    """What the model thinks of each character at each place.
+
+    Args:
+        images: uint8 array of shape (captchas, image_size, image_size, 1).
+
+    Returns:
+        float32 array of shape (captchas, length, classes); the last axis sums to one.
+    """
+    parts = []
+    for start in range(0, len(images), batch_size):
+        logits = model.predict_on_batch(scaled(images[start : start + batch_size]))
+        parts.append(tf.nn.softmax(np.stack(logits, axis=1)).numpy())
+    return np.concatenate(parts)
+
+
+def text_from(labels: np.ndarray, chars: str = DIGITS) -> str:
+    """The text that a row of labels stands for: the opposite of `utils.tfrecords.labels_of`."""
+    return "".join(chars[label] for label in labels)
+
+
+def save_model(model: keras.Model, path: Path, optimizer: bool = False) -> None:
+    """Save the model as ``.keras``, whole or not at all; with the state of the optimizer if training is to go on."""
+    with write_aside(path) as part:
+        model.save(part, include_optimizer=optimizer)
+
+
+def load_model(path: Path, image_size: int, length: int = LENGTH, compiled: bool = False) -> keras.Model:
+    """Load a model of this course, in Keras's safe mode, in which a file cannot bring code of its own.
+
+    Raises:
+        CourseError: there is no such file, it is damaged, or its model has other inputs or outputs.
+    """
+    if not path.exists():
+        raise CourseError(f"There is no {shown(path)}: run 03-train-alexnet.ipynb first.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            broken = archive.testzip()  # reads everything and compares checksums
+        if broken:
+            raise zipfile.BadZipFile(broken)
+        model = keras.saving.load_model(path, compile=compiled)
+    except (zipfile.BadZipFile, EOFError, OSError, ValueError, TypeError, KeyError) as error:
+        raise CourseError(
+            f"{shown(path)} is no whole Keras model: delete it and run 03-train-alexnet.ipynb."
+        ) from error
+    expected = (None, image_size, image_size, 1)
+    if model.input_shape != expected or len(model.outputs) != length:
+        raise CourseError(
+            f"{shown(path)} takes pictures of shape {model.input_shape[1:]} and has {len(model.outputs)} outputs, "
+            f"but {expected[1:]} and {length} are needed: use the parameters of 03-train-alexnet.ipynb or run it again."
+        )
+    return model

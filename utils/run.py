@@ -1,0 +1,169 @@
+"""Run the course headlessly: ``python -m utils.run``, and ``python -m utils.run --help`` for more."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+import nbformat
+import papermill
+import yaml
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
+
+from utils.files import REPO, CourseError, read_json, shown, workspace_path
+from utils.progress import BAR_MARK
+
+NOTEBOOKS = sorted((REPO / "notebooks").glob("[0-9][0-9]-*.ipynb"))
+
+
+class _Client(PapermillNotebookClient):
+    """papermill's client, which also shows in the terminal how far a long cell is."""
+
+    def process_message(self, msg, cell, cell_index):
+        content = msg.get("content", {})
+        if msg["msg_type"] == "update_display_data" and BAR_MARK in content["data"].get("text/html", ""):
+            print(f"\r  {content['data']['text/plain']:<110}", end="", file=sys.stderr, flush=True)
+        return super().process_message(msg, cell, cell_index)
+
+
+class _Engine(NBClientEngine):
+    """papermill's engine with our client. Its own bar counts cells, and one of ours takes most of the time."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man, kernel_name, start_timeout=60, **kwargs):
+        _Client(
+            nb_man,
+            kernel_name=kernel_name,
+            startup_timeout=start_timeout,
+            timeout=None,
+            extra_arguments=["--log-level=ERROR"],
+        ).execute()
+
+
+papermill_engines.register("captcha-course", _Engine)
+
+
+def defaults(notebook: Path) -> dict[str, object]:
+    """The parameters of a notebook and their default values, which are plain literals."""
+    found = papermill.inspect_notebook(str(notebook))
+    return {name: ast.literal_eval(parameter["default"]) for name, parameter in found.items()}
+
+
+def check_values(values: dict[str, object], known: dict[str, object]) -> dict[str, object]:
+    """Give every value the type of its default, so that ``-p x 0042`` stays text where text is meant.
+
+    Raises:
+        CourseError: a name that no notebook knows, or a value of the wrong type.
+    """
+    checked = {}
+    for name, value in values.items():
+        if name not in known:
+            raise CourseError(f"No notebook has a parameter called {name!r}. There are: {', '.join(sorted(known))}.")
+        kind = type(known[name])
+        parsed = value if kind is str or not isinstance(value, str) else yaml.safe_load(value)
+        if kind is float and type(parsed) is str:  # YAML takes 1e-3 for text
+            parsed = _number(parsed)
+        if kind is float and type(parsed) is int:
+            parsed = float(parsed)
+        if type(parsed) is not kind:
+            raise CourseError(f"The parameter {name} takes a value like {known[name]!r}, not {value!r}.")
+        checked[name] = parsed
+    return checked
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def run_notebook(notebook: Path, output: Path, values: dict[str, object]) -> None:
+    """Execute one notebook into ``output`` with those of the values that it has parameters for.
+
+    Raises:
+        CourseError: a cell failed. The executed copy is kept, with the error in it.
+    """
+    own = {name: value for name, value in values.items() if name in defaults(notebook)}
+    output.parent.mkdir(parents=True, exist_ok=True)
+    # The kernel finds `utils` by PYTHONPATH wherever it is started, and TensorFlow keeps its log lines to itself.
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPO), os.environ.get("PYTHONPATH")]))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        papermill.execute_notebook(
+            str(notebook), str(output), own, engine_name="captcha-course", kernel_name="python3", progress_bar=False
+        )
+    except PapermillExecutionError as error:
+        raise CourseError(
+            f"{notebook.name} failed in cell [{error.exec_count}]: {error.ename}: {error.evalue}\n"
+            f"The executed copy is {shown(output)}."
+        ) from error
+
+
+def source_hash(source: str) -> str:
+    """A fingerprint of a code cell: it tells whether the cell was changed after its outputs were made."""
+    return hashlib.sha256(source.strip().encode()).hexdigest()[:16]
+
+
+def store(executed: Path, notebook: Path) -> None:
+    """Put an executed copy in the place of the notebook: outputs kept, everything else of that run dropped."""
+    nb = nbformat.read(executed, as_version=4)
+    if any(cell.metadata.get("tags") == ["injected-parameters"] for cell in nb.cells):
+        raise CourseError(f"{shown(executed)} was run with other parameters; only a run at the defaults is stored.")
+    nb.metadata = {"kernelspec": nb.metadata["kernelspec"], "language_info": {"name": "python"}}
+    nb.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    for cell in nb.cells:
+        tags = cell.metadata.get("tags")
+        cell.metadata = {"tags": tags} if tags else {}
+        if cell.cell_type == "code":
+            cell.metadata["executed"] = source_hash(cell.source)
+    nbformat.write(nb, notebook)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m utils.run", description="Run the course's notebooks in order.")
+    parser.add_argument("notebooks", nargs="*", help="numbers of the notebooks to run, such as 01 03; all by default")
+    parser.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
+    parser.add_argument("-f", "--file", type=Path, help="a YAML file of parameters; -p comes on top")
+    parser.add_argument("-o", "--output", type=Path, default=REPO / "runs", help="folder for the executed notebooks")
+    parser.add_argument("--store", action="store_true", help="then store the executed notebooks as the course's own")
+    options = parser.parse_args(arguments)
+    try:
+        chosen = [nb for nb in NOTEBOOKS if not options.notebooks or nb.name[:2] in options.notebooks]
+        if missing := set(options.notebooks) - {nb.name[:2] for nb in chosen}:
+            raise CourseError(f"There is no notebook {', '.join(sorted(missing))} in {shown(REPO / 'notebooks')}.")
+        known = {name: value for notebook in NOTEBOOKS for name, value in defaults(notebook).items()}
+        given = (yaml.safe_load(options.file.read_text(encoding="utf-8")) or {}) if options.file else {}
+        values = check_values(given | dict(options.parameter), known)
+        for number, notebook in enumerate(chosen, 1):
+            print(f"{number} of {len(chosen)}: {notebook.name}", flush=True)
+            run_notebook(notebook, options.output / notebook.name, values)
+            print(file=sys.stderr)
+        if options.store:
+            for notebook in chosen:
+                store(options.output / notebook.name, notebook)
+    except (CourseError, OSError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    workspace = workspace_path(values.get("workspace", known["workspace"]))
+    print(f"Done. The executed notebooks are in {shown(options.output)}: open 04-predict.ipynb to see the predictions.")
+    report(workspace)
+    return 0
+
+
+def report(workspace: Path) -> None:
+    """Say how well the trained model reads the test captchas."""
+    history = workspace / "model" / "history.json"
+    if history.exists():
+        last = read_json(history)["epochs"][-1]
+        print(f"The model reads {last['test_whole']:.1%} of the test captchas whole ({shown(history.parent)}).")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,213 @@
+"""Captchas as TFRecord files, and back. Introduced in notebook 02.
+
+A record is a ``tf.train.Example`` with the features ``image`` (the raw bytes of a square gray picture) and ``label0``,
+``label1``, ... (int64, the place of each character in the character set).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from utils.captchas import DIGITS, LENGTH, check_text, find_captchas
+from utils.captchas import SETTINGS as CAPTCHA_SETTINGS
+from utils.files import CourseError, check_settings, read_json, shown, write_aside, write_json
+from utils.progress import progress
+from utils.quiet import tf
+
+SETTINGS = "records.json"
+SPLITS = ("train", "test")
+
+
+class Written(NamedTuple):
+    """What `write_records` did: records in each split, files it left out and why, and whether it was done before."""
+
+    train: int
+    test: int
+    skipped: dict[str, str]
+    already_there: bool
+
+
+def gray(picture: Image.Image, image_size: int) -> np.ndarray:
+    """A picture as the network sees it: gray, resized to a square; uint8 array of shape (image_size, image_size)."""
+    return np.asarray(picture.convert("L").resize((image_size, image_size), Image.Resampling.BILINEAR))
+
+
+def gray_picture(path: Path, image_size: int) -> np.ndarray:
+    """Read a picture file by `gray`: uint8 array of shape (image_size, image_size), 0 for black and 255 for white.
+
+    Raises:
+        CourseError: there is no such file, or it is no whole picture.
+    """
+    try:
+        with Image.open(path) as picture:
+            return gray(picture, image_size)
+    except FileNotFoundError as error:
+        raise CourseError(f"There is no file {shown(path)}: check its name and folder.") from error
+    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for truncated, foreign and broken files
+        raise CourseError(f"{shown(path)} is not a whole picture: draw or save it again.") from error
+
+
+def labels_of(text: str, chars: str = DIGITS) -> list[int]:
+    """The place of each character of ``text`` in ``chars``: for digits, the digits themselves."""
+    return [chars.index(char) for char in text]
+
+
+def make_example(image: np.ndarray, labels: Sequence[int]) -> tf.train.Example:
+    """Pack a uint8 picture and its labels into a `tf.train.Example`."""
+    features = {"image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[image.tobytes()]))}
+    for place, label in enumerate(labels):
+        features[f"label{place}"] = tf.train.Feature(int64_list=tf.train.Int64List(value=[label]))
+    return tf.train.Example(features=tf.train.Features(feature=features))
+
+
+def shuffled(paths: Sequence[Path], seed: int) -> list[Path]:
+    """``paths`` in an order that only the seed decides: sorted first, because a disk lists files in any order."""
+    paths = sorted(paths)
+    random.Random(f"split {seed}").shuffle(paths)
+    return paths
+
+
+def write_records(
+    captchas: Path,
+    records: Path,
+    test_count: int,
+    seed: int,
+    image_size: int,
+    chars: str = DIGITS,
+    length: int = LENGTH,
+) -> Written:
+    """Write the captchas of one folder to ``records/train.tfrecord`` and ``records/test.tfrecord``.
+
+    The first ``test_count`` good pictures in shuffled order are for testing, all others for training. Files that
+    are no picture, or that are not named by a text, are left out. Both files appear only when they are whole.
+
+    Raises:
+        CourseError: no captchas, ``test_count`` below 1 or not below their number, records of other settings
+            already there, or a folder that cannot be written to.
+    """
+    paths = find_captchas(captchas)
+    if not 1 <= test_count < len(paths):
+        raise CourseError(
+            f"test_count is {test_count:,}, but must lie between 1 and {len(paths) - 1:,}: {shown(captchas)} holds "
+            f"{len(paths):,} captchas, and at least one must be left for training."
+        )
+    source = captchas / CAPTCHA_SETTINGS
+    settings = {
+        "captchas": read_json(source) if source.exists() else None,
+        "files": len(paths),
+        "test_count": test_count,
+        "seed": seed,
+        "image_size": image_size,
+    }
+    done = records / SETTINGS
+    whole = all(record_file(records, split).exists() for split in SPLITS)
+    if check_settings(done, settings, "02-write-tfrecords.ipynb") and whole:
+        found = read_json(done)
+        return Written(found["train"], found["test"], found["skipped"], True)
+
+    counts, skipped = dict.fromkeys(SPLITS, 0), {}
+    with ExitStack() as stack:
+        parts = {split: stack.enter_context(write_aside(record_file(records, split))) for split in SPLITS}
+        writers = {split: stack.enter_context(_writer(part)) for split, part in parts.items()}
+        for path in progress(shuffled(paths, seed), "Writing", "records"):
+            try:
+                labels = labels_of(check_text(path.stem, chars, length), chars)
+                image = gray_picture(path, image_size)
+            except CourseError as error:
+                skipped[path.name] = str(error)
+                continue
+            split = "test" if counts["test"] < test_count else "train"
+            writers[split].write(make_example(image, labels).SerializeToString())
+            counts[split] += 1
+        if not all(counts.values()):
+            raise CourseError(
+                f"Only {sum(counts.values())} good captchas are left in {shown(captchas)}, too few for both splits: "
+                f"run 01-generate-captchas.ipynb, or lower test_count."
+            )
+    write_json(done, settings | counts | {"skipped": skipped})
+    return Written(counts["train"], counts["test"], skipped, False)
+
+
+@contextmanager
+def _writer(path: Path) -> Iterator[tf.io.TFRecordWriter]:
+    """A record writer whose failures are the OSError that `write_aside` knows how to tell."""
+    try:
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            yield writer
+    except tf.errors.OpError as error:
+        raise OSError(error.message) from error
+
+
+def record_file(records: Path, split: str) -> Path:
+    """The file of one split, ``"train"`` or ``"test"``."""
+    return records / f"{split}.tfrecord"
+
+
+def open_records(records: Path, split: str, image_size: int, length: int = LENGTH) -> tf.data.Dataset:
+    """All records of a split, each still one serialized string; every byte is checked before anything is used.
+
+    Returns:
+        Dataset of scalar string tensors in file order, its cardinality known.
+
+    Raises:
+        CourseError: the file is missing, cut short, damaged, or holds something other than our records.
+    """
+    path = record_file(records, split)
+    if not path.exists():
+        raise CourseError(f"There is no {shown(path)}: run 02-write-tfrecords.ipynb first.")
+    dataset = tf.data.TFRecordDataset(str(path))
+    count = 0
+    try:
+        for count, record in enumerate(dataset, 1):  # TFRecord carries a checksum for each record
+            if count == 1:
+                parse_records(record[tf.newaxis], image_size, length)
+    except tf.errors.DataLossError as error:
+        raise CourseError(
+            f"{shown(path)} is damaged after {count:,} records: delete {shown(records)}, run 02-write-tfrecords.ipynb."
+        ) from error
+    except tf.errors.InvalidArgumentError as error:
+        raise CourseError(
+            f"{shown(path)} does not hold gray {image_size}x{image_size} captchas with {length} labels: use the same "
+            f"image_size as in 02-write-tfrecords.ipynb, or delete {shown(records)} and run that notebook."
+        ) from error
+    if not count:
+        raise CourseError(f"{shown(path)} is empty: delete {shown(records)} and run 02-write-tfrecords.ipynb.")
+    return dataset.apply(tf.data.experimental.assert_cardinality(count))
+
+
+def parse_records(records: tf.Tensor, image_size: int, length: int = LENGTH) -> tuple[tf.Tensor, tf.Tensor]:
+    """Turn a batch of serialized records into pictures and labels; a whole batch at once is faster than one by one.
+
+    Args:
+        records: string tensor of shape (batch,).
+
+    Returns:
+        Pictures, uint8 of shape (batch, image_size, image_size, 1); labels, int64 of shape (batch, length), whose
+        column k comes from the feature ``label<k>``.
+    """
+    features = {"image": tf.io.FixedLenFeature([], tf.string)}
+    features |= {f"label{place}": tf.io.FixedLenFeature([], tf.int64) for place in range(length)}
+    parsed = tf.io.parse_example(records, features)
+    images = tf.io.decode_raw(parsed["image"], tf.uint8)
+    images = tf.reshape(images, [tf.shape(records)[0], image_size, image_size, 1])
+    return images, tf.stack([parsed[f"label{place}"] for place in range(length)], axis=1)
+
+
+def read_records(
+    records: Path, split: str, image_size: int, length: int = LENGTH, most: int = -1
+) -> tuple[np.ndarray, np.ndarray]:
+    """A split in file order as two arrays, shaped as by `parse_records`: for the test records, which fit in memory.
+
+    Args:
+        most: read no more than this many records; -1 reads all.
+    """
+    dataset = open_records(records, split, image_size, length).take(most)
+    images, labels = zip(*(parse_records(batch, image_size, length) for batch in dataset.batch(500)), strict=True)
+    return np.concatenate(images), np.concatenate(labels)

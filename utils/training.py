@@ -1,0 +1,263 @@
+"""Feed the network, train it, and score it while it trains. Introduced in notebook 03."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+
+from utils.captchas import LENGTH
+from utils.files import CourseError, read_json, shown, write_json
+from utils.model import keras, load_model, probabilities, save_model, scaled
+from utils.progress import Progress
+from utils.quiet import tf
+from utils.scores import place_accuracies, whole_accuracy
+from utils.tfrecords import open_records, parse_records
+
+SHUFFLE = 5_000  # records held for shuffling, about 250 MB at 224x224: memory stays flat however many there are
+
+
+def augment(
+    images: tf.Tensor, seed: tf.Tensor, shift: float = 12.0, scale: float = 0.1, shear: float = 0.1
+) -> tf.Tensor:
+    """Move, stretch and slant each picture a little, differently each time it is seen, in a single resampling.
+
+    Args:
+        images: tensor of shape (batch, height, width, 1), uint8 or float.
+        seed: int64 tensor of shape (2,); the same seed changes the pictures in the same way.
+        shift: largest move in each direction, in pixels of a picture 224 wide, and in proportion in others.
+        scale: largest change of width and of height, as a share of one.
+        shear: largest slant, as a share of the height or width.
+
+    Returns:
+        float32 tensor of the shape of ``images``, in its range of values; the edge is continued outwards.
+    """
+    batch, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
+    shift = shift * width / 224
+    spread = tf.constant([scale, shear, shift, shear, scale, shift])
+    a0, a1, a2, b0, b1, b2 = tf.unstack(spread[:, None] * tf.random.stateless_uniform([6, batch], seed, -1.0, 1.0))
+    # Pixel (x, y) of the result is taken from (a0 x + a1 y + a2, b0 x + b1 y + b2); without shift, the middle stays.
+    a0, b1, x, y = a0 + 1.0, b1 + 1.0, (width - 1) / 2, (height - 1) / 2
+    a2, b2 = a2 + x - a0 * x - a1 * y, b2 + y - b0 * x - b1 * y
+    zero = tf.zeros([batch])
+    transform = tf.stack([a0, a1, a2, b0, b1, b2, zero, zero], axis=1)
+    return keras.ops.image.affine_transform(tf.cast(images, tf.float32), transform, fill_mode="nearest")
+
+
+def training_batches(
+    records: Path,
+    image_size: int,
+    batch_size: int,
+    seed: int,
+    augmented: bool = True,
+    first_epoch: int = 0,
+    length: int = LENGTH,
+) -> tuple[tf.data.Dataset, int]:
+    """An endless stream of training batches, epoch after epoch, each in an order of its own.
+
+    Order and augmentation follow from ``seed`` (and TensorFlow's global seed). The stream can start at any epoch, so
+    a training that was interrupted sees what it would have seen; the batches before are read and passed over.
+
+    Returns:
+        The dataset, and the number of steps in an epoch. Its elements are pictures, float32 of shape (batch_size,
+        image_size, image_size, 1) in [-1, 1], and a tuple of ``length`` labels, int64 of shape (batch_size,).
+
+    Raises:
+        CourseError: ``batch_size`` is below 1 or above the number of training records, or the records are unusable.
+    """
+    in_order = open_records(records, "train", image_size, length)
+    count = int(in_order.cardinality())
+    if not 1 <= batch_size <= count:
+        raise CourseError(f"batch_size is {batch_size}, but must lie between 1 and {count:,}, the training records.")
+    steps = count // batch_size
+    first_step = first_epoch * steps
+
+    def prepare(batch: tf.Tensor, step: tf.Tensor):
+        images, labels = parse_records(batch, image_size, length)
+        if augmented:
+            images = augment(images, tf.stack([tf.constant(seed, tf.int64), step]))
+        images = tf.ensure_shape(scaled(images), [batch_size, image_size, image_size, 1])
+        return images, tuple(tf.unstack(labels, length, axis=1))
+
+    batches = in_order.shuffle(min(count, SHUFFLE), seed).batch(batch_size, drop_remainder=True)
+    numbered = tf.data.Dataset.zip(batches.repeat().skip(first_step), tf.data.Dataset.counter(first_step))
+    return numbered.map(prepare, num_parallel_calls=2).prefetch(2), steps
+
+
+@keras.saving.register_keras_serializable("captcha_course")
+class FusedAdam(keras.optimizers.Adam):
+    """`keras.optimizers.Adam` computed by TensorFlow's one fused operation: same result, one walk through the memory.
+
+    With 46 million parameters, and three numbers kept for each, walking through them takes a good part of a step.
+    """
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        step = tf.cast(self.iterations.value + 1, tf.float32)
+        tf.raw_ops.ResourceApplyAdam(
+            var=_handle(variable),
+            m=_handle(self._momentums[index]),
+            v=_handle(self._velocities[index]),
+            beta1_power=tf.pow(self.beta_1, step),
+            beta2_power=tf.pow(self.beta_2, step),
+            lr=tf.cast(learning_rate, tf.float32),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
+
+
+def _handle(variable) -> tf.Tensor:
+    """TensorFlow's handle of a variable, whether Keras has wrapped it or not."""
+    return (variable if isinstance(variable, tf.Variable) else variable.value).handle
+
+
+def learning_rates(highest: float, epochs: int, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """The learning rate at each step: one epoch of warm-up from zero, then a cosine back to zero.
+
+    Raises:
+        CourseError: ``epochs`` is below 1 or the rate is not above 0.
+    """
+    if epochs < 1 or highest <= 0:
+        raise CourseError(f"epochs is {epochs} and learning_rate {highest}, but both must be above 0.")
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, (epochs - 1) * steps), warmup_target=highest, warmup_steps=steps
+    )
+
+
+def compile_model(model: keras.Model, learning_rate: float, epochs: int, steps: int) -> None:
+    """Make the model ready for `fit`: the loss is the mean of the outputs' cross-entropies, and Adam lowers it.
+
+    Args:
+        learning_rate: the highest one, see `learning_rates`.
+        steps: steps in an epoch.
+    """
+    outputs = len(model.outputs)
+    losses = [keras.losses.SparseCategoricalCrossentropy(from_logits=True) for _ in range(outputs)]
+    optimizer = FusedAdam(learning_rates(learning_rate, epochs, steps))
+    model.compile(optimizer, loss=losses, loss_weights=[1 / outputs] * outputs)
+
+
+class Evaluation(keras.callbacks.Callback):
+    """After every epoch, add to the history how well the test captchas are read, and keep a progress bar going.
+
+    Adds ``test_loss`` (the mean cross-entropy), ``test_digit_0``, ``test_digit_1``, ... and ``test_whole`` (accuracies,
+    0 to 1), ``learning_rate`` and ``seconds`` (of training, without the evaluation).
+    """
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray):
+        super().__init__()
+        self.images, self.labels = images, labels
+
+    def on_train_begin(self, logs=None):
+        self.bar: Progress | None = None
+        self.steps_done, self.note = 0, ""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.bar is None:  # not before: only now it is known at which epoch this training starts
+            self.bar = Progress("Training", (self.params["epochs"] - epoch) * self.params["steps"], unit="steps")
+        self.started = time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps_done += 1
+        if self.steps_done < self.bar.total:  # the last update waits for the last evaluation
+            self.bar.update(self.steps_done, self.note)
+
+    def on_epoch_end(self, epoch, logs):
+        logs["seconds"] = time.monotonic() - self.started
+        logs |= evaluate(self.model, self.images, self.labels)
+        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        self.note = f"after epoch {epoch + 1}, {logs['test_whole']:.1%} of the test captchas are read whole"
+        self.bar.update(self.steps_done, self.note)
+
+
+def evaluate(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Loss and accuracies of the model on pictures it was not trained on, named as in the history."""
+    chances = probabilities(model, images)
+    predicted = chances.argmax(axis=-1)
+    of_the_truth = np.take_along_axis(chances, labels[..., None], axis=-1)
+    scores = {"test_loss": float(-np.log(np.maximum(of_the_truth, 1e-12)).mean())}
+    scores |= {f"test_digit_{place}": float(share) for place, share in enumerate(place_accuracies(predicted, labels))}
+    return scores | {"test_whole": whole_accuracy(predicted, labels)}
+
+
+# A folder `model` holds `alexnet.keras` and `history.json` when training is finished, and only then. While it goes on,
+# `model/checkpoint` holds the whole state after the last epoch: `epoch-0007.keras`, and beside it `epoch-0007.json`.
+MODEL, HISTORY, CHECKPOINT = "alexnet.keras", "history.json", "checkpoint"
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """After every epoch, save model, optimizer, random state and history, so that a killed training can go on."""
+
+    def __init__(self, folder: Path, settings: dict, epochs_done: list[dict]):
+        super().__init__()
+        self.folder, self.settings, self.epochs_done = folder / CHECKPOINT, settings, list(epochs_done)
+
+    def on_epoch_end(self, epoch, logs):
+        self.epochs_done.append({name: float(value) for name, value in logs.items()})
+        state = {
+            "settings": self.settings,
+            "epochs": self.epochs_done,
+            "dropout": [generator.state.numpy().tolist() for generator in _seed_generators(self.model)],
+        }
+        newest = self.folder / f"epoch-{epoch + 1:04d}.keras"
+        write_json(newest.with_suffix(".json"), state)
+        save_model(self.model, newest, optimizer=True)  # second, because `resume` goes by this file
+        for older in self.folder.glob("epoch-*"):
+            if older.stem != newest.stem:
+                older.unlink()
+
+
+def _seed_generators(model: keras.Model) -> list[keras.random.SeedGenerator]:
+    """The random state of the dropout layers, the one part of a model that Keras does not save."""
+    return [layer.seed_generator for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
+
+
+def resume(
+    folder: Path, settings: dict, image_size: int, length: int = LENGTH
+) -> tuple[keras.Model | None, list[dict]]:
+    """What an earlier training with these very settings left in ``folder``.
+
+    Returns:
+        The model as it was, and the history of its epochs; ``(None, [])`` where there is nothing to go on from.
+
+    Raises:
+        CourseError: the file to go on from is damaged.
+    """
+    finished = folder / HISTORY
+    if finished.exists() and (folder / MODEL).exists():
+        found = read_json(finished)
+        if found["settings"] == settings:
+            return load_model(folder / MODEL, image_size, length), found["epochs"]
+    states = sorted((folder / CHECKPOINT).glob("epoch-*.keras"))
+    if states:
+        state = read_json(states[-1].with_suffix(".json"))
+        if state["settings"] == settings:
+            model = load_model(states[-1], image_size, length, compiled=True)
+            for generator, value in zip(_seed_generators(model), state["dropout"], strict=True):
+                generator.state.assign(value)
+            return model, state["epochs"]
+        shutil.rmtree(folder / CHECKPOINT)  # half of a training that nobody asks for any more
+    return None, []
+
+
+def finish(model: keras.Model, folder: Path, settings: dict, epochs: list[dict]) -> Path:
+    """Save the trained model with its history, and drop the checkpoint. Returns the path of the model."""
+    save_model(model, folder / MODEL)
+    write_json(folder / HISTORY, {"settings": settings, "epochs": epochs})
+    shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
+    return folder / MODEL
+
+
+def read_history(folder: Path) -> list[dict]:
+    """The history of the finished training in ``folder``: one dict an epoch.
+
+    Raises:
+        CourseError: no training has finished there.
+    """
+    if not (folder / HISTORY).exists():
+        raise CourseError(f"There is no {shown(folder / HISTORY)}: run 03-train-alexnet.ipynb first.")
+    return read_json(folder / HISTORY)["epochs"]
