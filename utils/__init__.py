@@ -1,4 +1,5 @@
 """Helpers that more than one notebook of the course needs.
 
-Importing this package, or its modules ``files``, ``captchas``, ``scores`` and ``progress``, never loads TensorFlow.
+Importing this package, or its modules ``files``, ``captchas``, ``scores``, ``figures`` and ``progress``, does not load
+TensorFlow.
 """

@@ -1,4 +1,7 @@
-"""The figures of the course, all in one style. Each is introduced by the notebook that first shows it."""
+"""The figures of the course, all in one style. Each is introduced by the notebook that first shows it.
+
+They draw into a new pyplot figure and return nothing, so that a notebook shows each of them once.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image
 
@@ -32,7 +34,7 @@ def show_picture(ax: Axes, picture: Image.Image | np.ndarray, title: str = "") -
 
 def show_pictures(
     pictures: Sequence[Image.Image | np.ndarray], titles: Sequence[str], columns: int = 4, width: float = 9.0
-) -> Figure:
+) -> None:
     """A grid of titled pictures; gray ones are shown gray.
 
     Args:
@@ -42,18 +44,17 @@ def show_pictures(
     rows = -(-len(pictures) // columns)
     high, wide = np.asarray(pictures[0]).shape[:2]
     size = (width, rows * (width / columns * high / wide + 0.35))
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
+    _, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
     for ax in axes.flat[len(pictures) :]:
         ax.remove()
     for ax, picture, title in zip(axes.flat, pictures, titles, strict=False):
         show_picture(ax, picture, title)
-    return figure
 
 
-def plot_places(texts: Sequence[str], chars: str = DIGITS) -> Figure:
+def plot_places(texts: Sequence[str], chars: str = DIGITS) -> None:
     """How often each character stands at each place, as a map with its numbers."""
     counts = np.array([[place.count(char) for char in chars] for place in zip(*texts, strict=True)])
-    figure, ax = plt.subplots(figsize=(9, 0.55 * len(counts) + 1.2))
+    _, ax = plt.subplots(figsize=(9, 0.55 * len(counts) + 1.2))
     ax.imshow(counts, cmap="Blues", vmin=0, aspect="auto")
     for (place, char), count in np.ndenumerate(counts):
         color = "white" if count > counts.max() / 2 else "black"
@@ -62,14 +63,13 @@ def plot_places(texts: Sequence[str], chars: str = DIGITS) -> Figure:
     ax.set_yticks(range(len(counts)), [f"place {place}" for place in range(len(counts))])
     ax.set(title=f"{len(texts):,} captchas: how often each character stands at each place", xlabel="character")
     ax.grid(False)
-    return figure
 
 
-def plot_history(history: Sequence[dict[str, float]], classes: int = len(DIGITS)) -> Figure:
+def plot_history(history: Sequence[dict[str, float]], classes: int = len(DIGITS)) -> None:
     """Loss, accuracy of each output, and whole-captcha accuracy after every epoch, each with chance drawn in."""
     epochs = np.arange(1, len(history) + 1)
     places = [name for name in history[0] if name.startswith("test_digit_")]
-    figure, (losses, digits, whole) = plt.subplots(1, 3, figsize=(11, 3.6))
+    _, (losses, digits, whole) = plt.subplots(1, 3, figsize=(11, 3.6))
 
     losses.plot(epochs, [epoch["loss"] for epoch in history], marker="o", label="training")
     losses.plot(epochs, [epoch["test_loss"] for epoch in history], marker="s", label="test")
@@ -92,18 +92,17 @@ def plot_history(history: Sequence[dict[str, float]], classes: int = len(DIGITS)
     for ax in (digits, whole):
         ax.set_ylim(-0.03, 1.03)
         ax.yaxis.set_major_formatter(PercentFormatter(1))
-    return figure
 
 
 def _chance(ax: Axes, level: float, label: str) -> None:
     ax.axhline(level, color="0.4", linestyle="--", linewidth=1.5, label=label)
 
 
-def plot_accuracies(places: Sequence[float], whole: float, interval: tuple[float, float], captchas: int) -> Figure:
+def plot_accuracies(places: Sequence[float], whole: float, interval: tuple[float, float], captchas: int) -> None:
     """One bar for each place and one for the whole captcha, the latter with its 95 % interval."""
     names = [f"digit_{place}" for place in range(len(places))] + ["whole captcha"]
     values = [*places, whole]
-    figure, ax = plt.subplots(figsize=(8, 0.45 * len(names) + 1.1))
+    _, ax = plt.subplots(figsize=(8, 0.45 * len(names) + 1.1))
     bars = ax.barh(names, values, color=[RIGHT] * len(places) + ["0.35"], height=0.65)
     ax.errorbar(whole, len(places), xerr=[[whole - interval[0]], [interval[1] - whole]], color="black", capsize=5)
     for bar, value in zip(bars, values, strict=True):
@@ -113,12 +112,11 @@ def plot_accuracies(places: Sequence[float], whole: float, interval: tuple[float
     ax.xaxis.set_major_formatter(PercentFormatter(1))
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
-    return figure
 
 
 def show_predictions(
     images: np.ndarray, texts: Sequence[str], chances: np.ndarray, chars: str = DIGITS, columns: int = 4
-) -> Figure:
+) -> None:
     """Each gray picture with what it says, what was read, and the confidence in each character.
 
     A wrong reading is marked by a cross and a thick dashed frame, besides its colour.
@@ -129,7 +127,7 @@ def show_predictions(
         chances: float array of shape (captchas, length, classes), from `utils.model.probabilities`.
     """
     rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(10, 3.35 * rows), squeeze=False)
+    _, axes = plt.subplots(rows, columns, figsize=(10, 3.35 * rows), squeeze=False)
     for ax in axes.flat[len(images) :]:
         ax.remove()
     for ax, image, text, chance in zip(axes.flat, images, texts, chances, strict=False):
@@ -143,4 +141,3 @@ def show_predictions(
             side.set(color=color, linewidth=2 if right else 4, linestyle=line)
         confidence = "  ".join(f"{char}: {share:.0%}" for char, share in zip(read, chance.max(axis=-1), strict=True))
         ax.set_xlabel(confidence, fontsize=8.5)
-    return figure

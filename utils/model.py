@@ -158,8 +158,10 @@ def text_from(labels: np.ndarray, chars: str = DIGITS) -> str:
 
 def save_model(model: keras.Model, path: Path, optimizer: bool = False) -> None:
     """Save the model as ``.keras``, whole or not at all; with the state of the optimizer if training is to go on."""
+    if not optimizer:  # Keras has no switch for it in this format, so: the same layers in a model never compiled
+        model = keras.Model(model.inputs, model.outputs, name=model.name)
     with write_aside(path) as part:
-        model.save(part, include_optimizer=optimizer)
+        model.save(part)
 
 
 def load_model(path: Path, image_size: int, length: int = LENGTH, compiled: bool = False) -> keras.Model:

@@ -213,7 +213,7 @@ class Checkpoint(keras.callbacks.Callback):
 
 def _seed_generators(model: keras.Model) -> list[keras.random.SeedGenerator]:
     """The random state of the dropout layers, the one part of a model that Keras does not save."""
-    return [layer.seed_generator for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
+    return [layer.seed_generator for layer in model.layers if hasattr(layer, "seed_generator")]
 
 
 def resume(

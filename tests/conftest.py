@@ -1,0 +1,62 @@
+"""What several tests share: small data made by the course's own code, and the whole course run once at small size."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+
+from utils.captchas import write_captchas
+from utils.files import REPO
+
+SIZE = 96  # pixels, of the pictures in the tests
+SMALL = REPO / "tests" / "small.yaml"
+
+
+@pytest.fixture(scope="session")
+def captcha_folder(tmp_path_factory) -> Path:
+    """120 captchas. Only to be read: tests that break something make their own."""
+    folder = tmp_path_factory.mktemp("data") / "captchas"
+    write_captchas(folder, 120, seed=0, processes=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def records(captcha_folder) -> Path:
+    """The records of `captcha_folder`: 100 for training and 20 for the test, of 96x96 pixels. Only to be read."""
+    from utils.tfrecords import write_records
+
+    folder = captcha_folder.parent / "records"
+    write_records(captcha_folder, folder, 20, seed=0, image_size=SIZE)
+    return folder
+
+
+class Course(NamedTuple):
+    """A run of the whole course: what it was given, where it worked, and where its executed notebooks are."""
+
+    values: dict
+    workspace: Path
+    runs: Path
+    printed: str
+
+
+def run_course(folder: Path, *arguments: str, timeout: int = 900) -> subprocess.CompletedProcess:
+    """Call ``python -m utils.run`` as a user does, but from ``folder``, which is not the repository."""
+    environment = os.environ | {"PYTHONPATH": str(REPO)}
+    command = [sys.executable, "-m", "utils.run", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout)
+
+
+@pytest.fixture(scope="session")
+def course(tmp_path_factory) -> Course:
+    """papermill runs notebooks 01 to 04 at the values of small.yaml, in a workspace and a folder of their own."""
+    folder = tmp_path_factory.mktemp("course")
+    workspace, runs = folder / "workspace", folder / "runs"
+    done = run_course(folder, "-f", str(SMALL), "-p", "workspace", str(workspace), "-o", str(runs))
+    assert done.returncode == 0, done.stderr[-3000:]
+    return Course(yaml.safe_load(SMALL.read_text()), workspace, runs, done.stdout)

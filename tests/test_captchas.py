@@ -1,0 +1,149 @@
+"""Drawing: the right texts, the same bytes, and nothing half-done."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import captcha.image
+import numpy as np
+import pytest
+from PIL import Image
+
+from utils import captchas
+from utils.files import REPO, CourseError
+
+
+def all_bytes(folder):
+    return {path.name: path.read_bytes() for path in folder.glob("*.png")}
+
+
+def test_texts_are_different_and_follow_from_the_seed():
+    texts = captchas.draw_texts(5000, 0)
+    assert len(set(texts)) == 5000
+    assert all(len(text) == 4 and text.isdigit() for text in texts)
+    assert texts == captchas.draw_texts(5000, 0)
+    assert texts != captchas.draw_texts(5000, 1)
+
+
+def test_all_texts_can_be_drawn():
+    assert sorted(captchas.draw_texts(10_000, 3)) == [f"{number:04d}" for number in range(10_000)]
+
+
+def test_other_characters_and_lengths():
+    assert sorted(captchas.draw_texts(8, 0, chars="ab", length=3)) == [
+        "aaa", "aab", "aba", "abb", "baa", "bab", "bba", "bbb",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [0, -1, 10_001])
+def test_impossible_counts(count, tmp_path):
+    with pytest.raises(CourseError, match="between 1 and 10,000"):
+        captchas.write_captchas(tmp_path / "captchas", count, 0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_picture_follows_from_seed_and_text():
+    picture = captchas.draw_captcha("0427", 0)
+    assert picture.size == (160, 60)
+    assert picture.tobytes() == captchas.draw_captcha("0427", 0).tobytes()
+    assert picture.tobytes() != captchas.draw_captcha("0427", 1).tobytes()
+    assert picture.tobytes() != captchas.draw_captcha("0428", 0).tobytes()
+
+
+def test_the_packages_own_randomness_is_given_back():
+    before = captcha.image.secrets
+    with pytest.raises(ZeroDivisionError), captchas.seeded("x"):
+        1 / 0  # noqa: B018
+    assert captcha.image.secrets is before
+
+
+def test_the_stand_in_draws_what_secrets_would():
+    """`randbelow(n)` covers 0 to n - 1, `randbits(k)` 0 to 2**k - 1, and `choice` every item: as in `secrets`."""
+    drawn = captchas.SeededSecrets("x")
+    assert {drawn.randbelow(3) for _ in range(200)} == {0, 1, 2}
+    assert {drawn.randbits(2) for _ in range(200)} == {0, 1, 2, 3}
+    assert {drawn.choice("abc") for _ in range(200)} == set("abc")
+
+
+def test_same_bytes_with_one_and_two_processes(tmp_path):
+    for processes in (1, 2):
+        assert captchas.write_captchas(tmp_path / str(processes), 200, seed=5, processes=processes) == 200
+    one, two = all_bytes(tmp_path / "1"), all_bytes(tmp_path / "2")
+    assert len(one) == 200
+    assert one == two
+
+
+def test_files_are_png_pictures_named_by_their_text(captcha_folder):
+    paths = captchas.find_captchas(captcha_folder)
+    assert [path.stem for path in paths] == sorted(captchas.draw_texts(120, 0))
+    for path in paths:
+        with Image.open(path) as picture:
+            assert picture.format == "PNG"
+            assert picture.size == (160, 60)
+            assert np.array_equal(np.asarray(picture), np.asarray(captchas.draw_captcha(path.stem, 0)))
+
+
+def test_a_second_run_does_nothing_and_a_missing_file_is_drawn_again(tmp_path):
+    folder = tmp_path / "captchas"
+    captchas.write_captchas(folder, 30, 0)
+    before = all_bytes(folder)
+    assert captchas.write_captchas(folder, 30, 0) == 0
+    random.Random(0).choice(captchas.find_captchas(folder)).unlink()
+    assert captchas.write_captchas(folder, 30, 0) == 1
+    assert all_bytes(folder) == before
+
+
+@pytest.mark.parametrize(("count", "seed"), [(31, 0), (30, 1)])
+def test_other_settings_in_the_same_folder_are_an_error(tmp_path, count, seed):
+    folder = tmp_path / "captchas"
+    captchas.write_captchas(folder, 30, 0)
+    before = all_bytes(folder)
+    with pytest.raises(CourseError, match=r"other settings .* delete that folder, or choose another `workspace`"):
+        captchas.write_captchas(folder, count, seed)
+    assert all_bytes(folder) == before
+
+
+@pytest.mark.parametrize("wait", [0.3, 0.8])
+def test_a_killed_run_leaves_whole_pictures_and_goes_on(tmp_path, wait):
+    code = (
+        "from pathlib import Path; from utils.captchas import write_captchas\n"
+        f"if __name__ == '__main__': write_captchas(Path({str(tmp_path / 'killed')!r}), 1500, 0)"
+    )
+    script = tmp_path / "draw.py"
+    script.write_text(f"import sys; sys.path.insert(0, {str(REPO)!r})\n{code}\n")
+    process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not any((tmp_path / "killed").glob("*.png")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(wait)
+    kill_group(process)
+    found = [path for path in (tmp_path / "killed").glob("*.png") if not path.name.startswith(".")]
+    assert 0 < len(found) < 1500
+    for path in found:
+        Image.open(path).load()  # raises where a picture is cut short
+    assert captchas.write_captchas(tmp_path / "killed", 1500, 0) == 1500 - len(found)
+    some = random.Random(0).sample(captchas.find_captchas(tmp_path / "killed"), 50)
+    assert all(np.array_equal(np.asarray(Image.open(p)), np.asarray(captchas.draw_captcha(p.stem, 0))) for p in some)
+
+
+def kill_group(process):
+    """Kill the process and its workers at once, without a chance to tidy up."""
+    import os
+
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_an_empty_or_missing_folder_names_the_notebook_to_run(tmp_path):
+    for folder in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(CourseError, match=r"run 01-generate-captchas\.ipynb first"):
+            captchas.find_captchas(folder)
+
+
+@pytest.mark.parametrize("text", ["123", "12345", "12a4", ""])
+def test_texts_that_cannot_be_drawn(text):
+    with pytest.raises(CourseError, match="not a text of 4 characters"):
+        captchas.check_text(text)
+    assert captchas.check_text("0042") == "0042"

@@ -1,0 +1,197 @@
+"""The whole course, run by papermill and replayed by nbval, at the small values of small.yaml.
+
+papermill proves that the notebooks run in order, with parameters from outside, from any folder, and that what they make
+is right. nbval then proves that they are reproducible: replayed from nothing, every cell prints again what it printed.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import numpy as np
+import pytest
+from conftest import SMALL, run_course
+
+from utils.captchas import find_captchas
+from utils.files import REPO, shown
+from utils.model import load_model, probabilities, text_from
+from utils.run import NOTEBOOKS
+from utils.scores import place_accuracies
+from utils.tfrecords import gray_picture, read_records
+from utils.training import read_history
+
+
+def test_it_made_the_captchas(course):
+    paths = find_captchas(course.workspace / "captchas")
+    assert len(paths) == len({path.stem for path in paths}) == course.values["captcha_count"]
+
+
+def test_labels_fit_their_pictures(course):
+    size, test_count = course.values["image_size"], course.values["test_count"]
+    for split, count in (("train", course.values["captcha_count"] - test_count), ("test", test_count)):
+        images, labels = read_records(course.workspace / "records", split, size)
+        assert len(images) == count
+        for image, label in zip(images[::20], labels[::20], strict=True):
+            path = course.workspace / "captchas" / f"{text_from(label)}.png"
+            assert np.array_equal(image[..., 0], gray_picture(path, size))
+
+
+def test_every_output_learnt_its_own_digit(course):
+    """Each of the four must be far above the 10 % of chance; with 200 test captchas, 25 % is seven sigma above it."""
+    history = read_history(course.workspace / "model")
+    assert len(history) == course.values["epochs"]
+    assert history[-1]["loss"] < history[0]["loss"] < 2.5
+    for place in range(4):
+        assert history[-1][f"test_digit_{place}"] > 0.25
+
+
+def test_the_saved_model_is_the_one_that_was_scored(course):
+    history = read_history(course.workspace / "model")
+    size = course.values["image_size"]
+    images, labels = read_records(course.workspace / "records", "test", size)
+    read = probabilities(load_model(course.workspace / "model" / "alexnet.keras", size), images).argmax(axis=-1)
+    assert place_accuracies(read, labels).tolist() == [history[-1][f"test_digit_{place}"] for place in range(4)]
+
+
+def test_the_last_lines_say_where_to_look_and_what_was_reached(course):
+    whole = read_history(course.workspace / "model")[-1]["test_whole"]
+    assert "04-predict.ipynb" in course.printed
+    assert f"reads {whole:.1%} of the test captchas whole" in course.printed
+
+
+def test_nothing_half_written_is_left(course):
+    left = [path.name for path in course.workspace.rglob("*")]
+    assert not [name for name in left if name.startswith(".part") or name == "checkpoint"]
+
+
+def test_executed_notebooks_have_pictures_and_no_log_lines(course):
+    for notebook in NOTEBOOKS:
+        nb = nbformat.read(course.runs / notebook.name, as_version=4)
+        outputs = [output for cell in nb.cells if cell.cell_type == "code" for output in cell.outputs]
+        assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
+        assert sum("image/png" in output.get("data", {}) for output in outputs) >= 2, notebook.name
+
+
+def test_a_second_run_has_nothing_to_do_and_says_so(course, tmp_path):
+    runs = tmp_path / "runs"
+    done = run_course(tmp_path, "-f", str(SMALL), "-p", "workspace", str(course.workspace), "-o", str(runs))
+    assert done.returncode == 0, done.stderr[-3000:]
+    said = "".join((runs / notebook.name).read_text() for notebook in NOTEBOOKS)
+    assert "All 1,500 captchas were already in" in said
+    assert "Already there, nothing to do" in said
+    assert "10 of 10 epochs with these settings were done before" in said
+
+
+def replay(folder):
+    """nbval executes every notebook in ``folder`` again, in order, and compares the outputs with those stored in it."""
+    command = [
+        sys.executable, "-m", "pytest", "-q", "-c", str(REPO / "pyproject.toml"), "--rootdir", str(folder),
+        "--nbval", "--nbval-sanitize-with", str(REPO / "tests" / "nbval.cfg"), "--nbval-cell-timeout", "600",
+        *map(str, sorted(folder.glob("*.ipynb"))),
+    ]  # fmt: skip
+    environment = os.environ | {"PYTHONPATH": str(REPO)}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
+
+
+def test_nbval_gets_the_same_outputs_again(course):
+    """Replayed in a workspace that is empty again, every cell must print what papermill has stored."""
+    first = course.workspace.with_name("papermill")
+    course.workspace.rename(first)
+    replayed = replay(course.runs)
+    assert replayed.returncode == 0, replayed.stdout[-5000:]
+    for name in ("train.tfrecord", "test.tfrecord"):
+        assert (course.workspace / "records" / name).read_bytes() == (first / "records" / name).read_bytes()
+
+
+def test_nbval_would_notice_another_result(course, tmp_path):
+    """The replay is only worth something if it can fail: a stored number that was changed must be found."""
+    nb = nbformat.read(course.runs / "01-generate-captchas.ipynb", as_version=4)
+    outputs = [output for cell in nb.cells for output in cell.get("outputs", []) if "different ones" in str(output)]
+    outputs[0]["text"] = outputs[0]["text"].replace("1,500 texts", "1,501 texts")
+    nbformat.write(nb, tmp_path / "changed.ipynb")
+    replayed = replay(tmp_path)
+    assert replayed.returncode == 1 and "1,501 texts" in replayed.stdout
+
+
+def test_plain_papermill_works_from_a_folder_that_is_not_the_repository(tmp_path):
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    command = [
+        sys.executable, "-m", "papermill", "--no-progress-bar", str(NOTEBOOKS[0]), str(tmp_path / "out.ipynb"),
+        "-p", "captcha_count", "20", "-p", "workspace", str(tmp_path / "workspace"),
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len(find_captchas(tmp_path / "workspace" / "captchas")) == 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-p", "captcha_cuont", "100"], "No notebook has a parameter called 'captcha_cuont'"),
+        (["-p", "captcha_count", "many"], "captcha_count takes a value like 5000, not 'many'"),
+        (["-p", "batch_norm", "3"], "batch_norm takes a value like True, not '3'"),
+        (["17"], "There is no notebook 17"),
+    ],
+)
+def test_wrong_arguments_are_errors_before_anything_runs(tmp_path, arguments, message):
+    done = run_course(tmp_path, *arguments, "-o", str(tmp_path / "runs"))
+    assert done.returncode == 1
+    assert message in done.stderr and "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_notebook_stops_the_series_and_is_kept(tmp_path):
+    done = run_course(tmp_path, "02", "03", "-p", "workspace", str(tmp_path / "empty"), "-o", str(tmp_path / "runs"))
+    assert done.returncode == 1
+    assert "02-write-tfrecords.ipynb failed in cell" in done.stderr
+    assert "run 01-generate-captchas.ipynb first" in done.stderr and "Traceback" not in done.stderr
+    kept = json.loads((tmp_path / "runs" / "02-write-tfrecords.ipynb").read_text())
+    errors = [o for cell in kept["cells"] for o in cell.get("outputs", []) if o["output_type"] == "error"]
+    assert len(errors) == 1 and len(errors[0]["traceback"]) == 1  # one sentence, no stack
+    assert not (tmp_path / "runs" / "03-train-alexnet.ipynb").exists()
+
+
+def test_a_killed_training_goes_on(course, tmp_path):
+    """Kill notebook 03 after its first epoch; run again, it says so and ends with the history of an unbroken run."""
+    arguments = ["03", "-f", str(SMALL), "-p", "workspace", str(tmp_path / "workspace"), "-o", str(tmp_path / "runs")]
+    made = next(folder for folder in (course.workspace.with_name("papermill"), course.workspace) if folder.exists())
+    (tmp_path / "workspace").mkdir()
+    (tmp_path / "workspace" / "records").symlink_to(made / "records")
+    environment = os.environ | {"PYTHONPATH": str(REPO)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "utils.run", *arguments], cwd=tmp_path, env=environment, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    checkpoint, deadline = tmp_path / "workspace" / "model" / "checkpoint", time.monotonic() + 120
+    while not list(checkpoint.glob("epoch-*.keras")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    kill_tree(process.pid)
+    assert not (tmp_path / "workspace" / "model" / "history.json").exists()
+    done = run_course(tmp_path, *arguments)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "epochs with these settings were done before" in (tmp_path / "runs" / "03-train-alexnet.ipynb").read_text()
+    broken, unbroken = read_history(tmp_path / "workspace" / "model"), read_history(made / "model")
+    for one, other in zip(broken, unbroken, strict=True):
+        assert {**one, "seconds": 0} == {**other, "seconds": 0}
+
+
+def kill_tree(pid):
+    """Kill a process and all below it at once; a kernel is not in its starter's process group."""
+    import psutil
+
+    parent = psutil.Process(pid)
+    for process in [*parent.children(recursive=True), parent]:
+        process.send_signal(signal.SIGKILL)
+    parent.wait()
+
+
+def test_no_path_of_this_machine_is_shown(course):
+    for notebook in NOTEBOOKS:
+        nb = nbformat.read(course.runs / notebook.name, as_version=4)
+        for cell in nb.cells:
+            for output in cell.get("outputs", []):
+                assert str(course.workspace) not in json.dumps(output), (notebook.name, shown(course.workspace))

@@ -1,0 +1,177 @@
+"""The network: the right size, outputs that are not mixed up, and files that are checked before they are used."""
+
+import numpy as np
+import pytest
+from conftest import SIZE
+
+from utils import model as models
+from utils.files import CourseError
+from utils.model import alexnet, keras, load_model, probabilities, save_model, text_from
+from utils.quiet import tf
+
+
+@pytest.fixture(scope="module")
+def small():
+    keras.utils.set_random_seed(0)
+    return alexnet(SIZE, fc_units=32)
+
+
+def pictures(count=3, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, SIZE, SIZE, 1), dtype=np.uint8)
+
+
+def test_parameter_count_of_the_full_network():
+    """AlexNet v2 with one gray channel, no BatchNorm, four outputs of ten, biases everywhere."""
+    convolutions = 64 * (11 * 11 * 1 + 1) + 192 * (5 * 5 * 64 + 1) + 384 * (3 * 3 * 192 + 1)
+    convolutions += 384 * (3 * 3 * 384 + 1) + 256 * (3 * 3 * 384 + 1)
+    dense = 4096 * (5 * 5 * 256 + 1) + 4096 * (4096 + 1) + 4 * 10 * (4096 + 1)
+    assert alexnet(batch_norm=False).count_params() == convolutions + dense == 46_355_304
+
+
+def test_outputs_are_named_and_shaped():
+    network = alexnet(SIZE, classes=7, length=5, fc_units=16)
+    assert network.output_names == [f"digit_{place}" for place in range(5)]
+    assert [output.shape for output in network.outputs] == [(None, 7)] * 5
+    assert all(output.dtype == "float32" for output in network.outputs)
+
+
+def test_arguments_reach_the_layers():
+    def kinds(**arguments):
+        return [type(layer).__name__ for layer in alexnet(SIZE, fc_units=16, **arguments).layers]
+
+    assert kinds().count("FusedBatchNormalization") == 7
+    assert kinds(batch_norm=False).count("FusedBatchNormalization") == 0
+    plain = alexnet(SIZE, fc_units=16, dropout=0.25, weight_decay=0.0005)
+    assert {layer.rate for layer in plain.layers if isinstance(layer, keras.layers.Dropout)} == {0.25}
+    penalised = [layer for layer in plain.layers if getattr(layer, "kernel_regularizer", None)]
+    assert len(penalised) == 11 and len(plain.losses) == 11
+    assert not alexnet(SIZE, fc_units=16).losses
+
+
+def test_pictures_that_are_too_small():
+    assert alexnet(models.SMALLEST_IMAGE, fc_units=16).output_shape[0] == (None, 10)
+    with pytest.raises(CourseError, match="at least 67 pixels"):
+        alexnet(models.SMALLEST_IMAGE - 1)
+
+
+def test_pooling_before_relu_is_the_same_function():
+    x = tf.random.stateless_normal([2, 9, 9, 3], (0, 0))
+    pool = keras.layers.MaxPooling2D(3, 2)
+    assert np.array_equal(tf.nn.relu(pool(x)), pool(tf.nn.relu(x)))
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 6, 3), (16, 3)])
+def test_fused_batch_normalisation_is_batch_normalisation(shape):
+    x = 2 + 3 * tf.random.stateless_normal(shape, (1, 2))
+    ours, theirs = models.FusedBatchNormalization(momentum=0.9), keras.layers.BatchNormalization(momentum=0.9)
+    assert np.allclose(ours(x, training=True), theirs(x, training=True), atol=1e-5)
+    # The fused operation keeps the variance with n - 1 below the line, as its documentation says, where Keras has n.
+    count = np.prod(shape[:-1])
+    assert np.allclose(ours.moving_mean, theirs.moving_mean, atol=1e-6)
+    unbiased = 0.9 + (theirs.moving_variance - 0.9) * count / (count - 1)
+    assert np.allclose(ours.moving_variance, unbiased, atol=1e-5)
+    theirs.moving_variance.assign(ours.moving_variance)
+    assert np.allclose(ours(x), theirs(x), atol=1e-5)
+
+
+def test_the_first_loss_is_that_of_chance(small):
+    chances = probabilities(small, pictures(20))
+    assert chances.shape == (20, 4, 10)
+    assert np.allclose(chances.sum(axis=-1), 1, atol=1e-5)
+    assert -np.log(chances).mean() == pytest.approx(np.log(10), abs=0.01)
+
+
+def test_outputs_are_not_mixed_up():
+    """A model whose head k always says k: the probabilities must come out in that order."""
+    network = alexnet(SIZE, fc_units=16)
+    for place in range(4):
+        network.get_layer(f"digit_{place}").set_weights([np.zeros((16, 10)), 50.0 * np.eye(10)[place]])
+    assert probabilities(network, pictures()).argmax(axis=-1).tolist() == [[0, 1, 2, 3]] * 3
+    assert text_from([0, 1, 2, 3]) == "0123"
+    assert text_from([2, 0], chars="abc") == "ca"
+
+
+def test_probabilities_do_not_depend_on_the_batch(small):
+    images = pictures(7)
+    assert np.allclose(probabilities(small, images, batch_size=3), probabilities(small, images), atol=1e-6)
+
+
+def test_scaling():
+    assert models.scaled(np.array([0, 255], np.uint8)).numpy().tolist() == [-1, 1]
+    assert models.scaled(np.array([51], np.uint8)).numpy() == pytest.approx(-0.6)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_a_reloaded_model_predicts_the_same(policy, tmp_path):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        network = alexnet(SIZE, fc_units=32)
+    finally:
+        keras.config.set_dtype_policy(before)
+    save_model(network, tmp_path / "alexnet.keras")
+    assert [path.name for path in tmp_path.iterdir()] == ["alexnet.keras"]
+    loaded = load_model(tmp_path / "alexnet.keras", SIZE)
+    assert np.array_equal(probabilities(loaded, pictures()), probabilities(network, pictures()))
+
+
+def test_only_a_checkpoint_takes_the_optimizer_along(tmp_path):
+    """Adam keeps two numbers for each weight, which nobody needs who only predicts."""
+    network = alexnet(SIZE, fc_units=32)
+    network.compile("adam", loss=["mse"] * 4)
+    network.fit(np.zeros((1, SIZE, SIZE, 1)), [np.zeros((1, 10))] * 4, verbose=0)
+    save_model(network, tmp_path / "alexnet.keras")
+    save_model(network, tmp_path / "checkpoint.keras", optimizer=True)
+    assert (tmp_path / "checkpoint.keras").stat().st_size > 2.5 * (tmp_path / "alexnet.keras").stat().st_size
+
+
+def test_a_missing_model_names_the_notebook_to_run(tmp_path):
+    with pytest.raises(CourseError, match=r"run 03-train-alexnet\.ipynb first"):
+        load_model(tmp_path / "alexnet.keras", SIZE)
+
+
+def test_damaged_and_foreign_model_files(small, tmp_path):
+    path = tmp_path / "alexnet.keras"
+    save_model(small, path)
+    good = path.read_bytes()
+    middle = len(good) // 2
+    for bad in (good[:middle], good[:middle] + bytes([good[middle] ^ 255]) + good[middle + 1 :], b"no model", b""):
+        path.write_bytes(bad)
+        with pytest.raises(CourseError, match=r"is no whole Keras model: delete it and run 03"):
+            load_model(path, SIZE)
+
+
+def test_a_model_of_another_shape(small, tmp_path):
+    path = tmp_path / "alexnet.keras"
+    save_model(small, path)
+    with pytest.raises(CourseError, match=r"takes pictures of shape \(96, 96, 1\)"):
+        load_model(path, 224)
+    with pytest.raises(CourseError, match="has 4 outputs"):
+        load_model(path, SIZE, length=5)
+
+
+def test_a_model_that_brings_code_is_refused(tmp_path):
+    """Keras's safe mode: a file must not be able to run code of its own."""
+    inputs = keras.Input((SIZE, SIZE, 1))
+    code = keras.layers.Lambda(lambda x: x, output_shape=(SIZE, SIZE, 1))
+    keras.Model(inputs, code(inputs)).save(tmp_path / "alexnet.keras")
+    with pytest.raises(CourseError, match="is no whole Keras model"):
+        load_model(tmp_path / "alexnet.keras", SIZE)
+
+
+def test_a_full_disk_while_saving(small, tmp_path):
+    (tmp_path / ".part-alexnet.keras").symlink_to("/dev/full")
+    with pytest.raises(CourseError, match="Cannot write"):
+        save_model(small, tmp_path / "alexnet.keras")
+    assert not list(tmp_path.iterdir())
+
+
+def test_bfloat16_is_used_only_where_the_processor_has_it(monkeypatch):
+    def flags(text):
+        monkeypatch.setattr(models.Path, "read_text", lambda *arguments, **keywords: text)
+        monkeypatch.setattr(models.platform, "machine", lambda: "x86_64")
+        return models.fastest_dtype()
+
+    assert flags("flags : fpu avx512f avx512_bf16 sse") == "mixed_bfloat16"
+    assert flags("flags : amx_bf16") == "mixed_bfloat16"
+    assert flags("flags : fpu avx2 avx512f") == "float32"

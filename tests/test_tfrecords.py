@@ -1,0 +1,156 @@
+"""Records: every picture and label survives, no text is on both sides, and broken files are named."""
+
+import shutil
+
+import numpy as np
+import pytest
+from conftest import SIZE
+
+from utils import tfrecords
+from utils.captchas import find_captchas, write_captchas
+from utils.files import CourseError
+from utils.quiet import tf
+
+
+@pytest.fixture
+def broken(captcha_folder, tmp_path):
+    """A folder of captchas of its own, to be broken."""
+    return shutil.copytree(captcha_folder, tmp_path / "captchas")
+
+
+def texts(labels):
+    return ["".join(map(str, row)) for row in labels]
+
+
+def test_pictures_and_labels_survive(captcha_folder, records):
+    seen = []
+    for split, count in (("train", 100), ("test", 20)):
+        images, labels = tfrecords.read_records(records, split, SIZE)
+        assert images.shape == (count, SIZE, SIZE, 1) and images.dtype == np.uint8
+        assert labels.shape == (count, 4) and labels.dtype == np.int64
+        for image, text in zip(images, texts(labels), strict=True):
+            assert np.array_equal(image[..., 0], tfrecords.gray_picture(captcha_folder / f"{text}.png", SIZE))
+        seen += texts(labels)
+    assert sorted(seen) == [path.stem for path in find_captchas(captcha_folder)]  # each once: none on both sides
+
+
+def test_features_are_those_of_the_original(records):
+    record = next(iter(tf.data.TFRecordDataset(str(records / "train.tfrecord"))))
+    features = tf.train.Example.FromString(record.numpy()).features.feature
+    assert set(features) == {"image", "label0", "label1", "label2", "label3"}
+    assert len(features["image"].bytes_list.value[0]) == SIZE * SIZE
+    assert len(features["label2"].int64_list.value) == 1
+
+
+def test_each_label_column_comes_from_its_own_feature():
+    example = tfrecords.make_example(np.zeros((2, 2), np.uint8), [7, 1, 9, 3]).SerializeToString()
+    _, labels = tfrecords.parse_records(tf.constant([example]), 2)
+    assert labels.numpy().tolist() == [[7, 1, 9, 3]]
+
+
+def test_same_split_whatever_the_order_of_the_files(captcha_folder):
+    paths = find_captchas(captcha_folder)
+    assert tfrecords.shuffled(paths, 0) == tfrecords.shuffled(paths[::-1], 0)
+    assert tfrecords.shuffled(paths, 0) != tfrecords.shuffled(paths, 1)
+
+
+def test_same_bytes_again(captcha_folder, records, tmp_path):
+    tfrecords.write_records(captcha_folder, tmp_path, 20, 0, SIZE)
+    for split in tfrecords.SPLITS:
+        assert (tmp_path / f"{split}.tfrecord").read_bytes() == (records / f"{split}.tfrecord").read_bytes()
+
+
+def test_a_second_run_does_nothing_and_other_settings_are_an_error(captcha_folder, tmp_path):
+    first = tfrecords.write_records(captcha_folder, tmp_path, 20, 0, SIZE)
+    before = (tmp_path / "train.tfrecord").stat().st_mtime_ns
+    assert tfrecords.write_records(captcha_folder, tmp_path, 20, 0, SIZE) == first._replace(already_there=True)
+    assert (tmp_path / "train.tfrecord").stat().st_mtime_ns == before
+    with pytest.raises(CourseError, match=r"test_count 20 instead of 30"):
+        tfrecords.write_records(captcha_folder, tmp_path, 30, 0, SIZE)
+
+
+@pytest.mark.parametrize("test_count", [0, -1, 120, 121])
+def test_impossible_test_counts(captcha_folder, tmp_path, test_count):
+    with pytest.raises(CourseError, match="between 1 and 119"):
+        tfrecords.write_records(captcha_folder, tmp_path / "records", test_count, 0, SIZE)
+    assert not (tmp_path / "records").exists()
+
+
+def test_bad_files_are_left_out_counted_and_named(broken, tmp_path):
+    first, second, *_ = find_captchas(broken)
+    first.write_bytes(first.read_bytes()[:500])
+    second.write_text("no picture at all")
+    (broken / "12x4.png").write_bytes((broken / find_captchas(broken)[5].name).read_bytes())
+    (broken / "notes.txt").write_text("no PNG, no concern of ours")
+    written = tfrecords.write_records(broken, tmp_path / "records", 20, 0, SIZE)
+    assert (written.train, written.test) == (98, 20)
+    assert set(written.skipped) == {first.name, second.name, "12x4.png"}
+    assert "not a whole picture" in written.skipped[first.name]
+    assert "4 characters" in written.skipped["12x4.png"]
+
+
+def test_too_few_good_captchas_leave_no_file(broken, tmp_path):
+    for path in find_captchas(broken)[5:]:
+        path.write_text("broken")
+    with pytest.raises(CourseError, match="Only 5 good captchas"):
+        tfrecords.write_records(broken, tmp_path / "records", 20, 0, SIZE)
+    assert not list((tmp_path / "records").iterdir())
+
+
+def test_an_interrupted_run_leaves_no_file(captcha_folder, tmp_path, monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tfrecords, "gray_picture", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        tfrecords.write_records(captcha_folder, tmp_path / "records", 20, 0, SIZE)
+    assert not list((tmp_path / "records").iterdir())
+
+
+def test_a_full_disk_under_the_record_writer(captcha_folder, tmp_path):
+    (tmp_path / ".part-train.tfrecord").symlink_to("/dev/full")
+    with pytest.raises(CourseError, match=r"Cannot write .*choose another `workspace`"):
+        tfrecords.write_records(captcha_folder, tmp_path, 20, 0, SIZE)
+    assert not list(tmp_path.iterdir())
+
+
+def test_missing_records_name_the_notebook_to_run(tmp_path):
+    with pytest.raises(CourseError, match=r"run 02-write-tfrecords\.ipynb first"):
+        tfrecords.open_records(tmp_path, "train", SIZE)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (lambda good: good[:-100], "damaged after 99 records"),
+        (lambda good: good[:5000] + b"x" + good[5001:], "damaged after 0 records"),
+        (lambda good: b"", "is empty"),
+        (lambda good: b"this is no record file, whatever its name says", "damaged after 0 records"),
+    ],
+)
+def test_truncated_and_foreign_files(records, tmp_path, content, message):
+    good = (records / "train.tfrecord").read_bytes()
+    (tmp_path / "train.tfrecord").write_bytes(content(good))
+    with pytest.raises(CourseError, match=message):
+        tfrecords.open_records(tmp_path, "train", SIZE)
+
+
+def test_records_of_another_kind_or_size(records, tmp_path):
+    with tf.io.TFRecordWriter(str(tmp_path / "train.tfrecord")) as writer:
+        writer.write(tf.train.Example().SerializeToString())
+    with pytest.raises(CourseError, match="does not hold gray 96x96 captchas"):
+        tfrecords.open_records(tmp_path, "train", SIZE)
+    with pytest.raises(CourseError, match="use the same image_size"):
+        tfrecords.open_records(records, "train", 224)
+
+
+def test_five_characters(tmp_path):
+    write_captchas(tmp_path / "captchas", 12, 0, chars="abc", length=5)
+    tfrecords.write_records(tmp_path / "captchas", tmp_path, 4, 0, SIZE, chars="abc", length=5)
+    _, labels = tfrecords.read_records(tmp_path, "test", SIZE, length=5)
+    assert labels.shape == (4, 5) and labels.max() <= 2
+
+
+def test_a_picture_of_ones_own(tmp_path):
+    with pytest.raises(CourseError, match="There is no file"):
+        tfrecords.gray_picture(tmp_path / "mine.png", SIZE)
