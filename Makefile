@@ -35,6 +35,7 @@ lab: $(VENV)/installed
 store: $(VENV)/installed
 	rm -rf workspace runs
 	$(BIN)/python -m utils.run --store
+	$(BIN)/python -m ruff format --check .
 
 clean:
 	rm -rf workspace runs

@@ -78,7 +78,10 @@ def test_the_first_loss_is_that_of_chance(small):
     chances = probabilities(small, pictures(20))
     assert chances.shape == (20, 4, 10)
     assert np.allclose(chances.sum(axis=-1), 1, atol=1e-5)
-    assert -np.log(chances).mean() == pytest.approx(np.log(10), abs=0.01)
+    assert -np.log(chances).mean() == pytest.approx(np.log(10), abs=1e-6)
+    original = alexnet(SIZE, fc_units=32, batch_norm=False)
+    assert -np.log(probabilities(original, pictures(20))).mean() == pytest.approx(np.log(10), abs=0.01)
+    assert original.get_layer("fc6").bias.numpy() == pytest.approx(0.1)
 
 
 def test_outputs_are_not_mixed_up():

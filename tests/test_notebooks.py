@@ -153,6 +153,7 @@ def test_skeleton_and_links(path):
 
 
 def test_only_a_run_at_the_defaults_is_stored(good, tmp_path):
+    good.metadata["papermill"] = {"duration": 1.25}
     nbformat.write(good, tmp_path / "run.ipynb")
     store(tmp_path / "run.ipynb", tmp_path / "stored.ipynb")
     assert problems(nbformat.read(tmp_path / "stored.ipynb", as_version=4)) == []

@@ -3,11 +3,14 @@
 import re
 import sys
 
+import nbformat
 import yaml
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 
 from utils.files import REPO
+from utils.progress import duration
+from utils.run import NOTEBOOKS, store_picture
 
 
 def lines(name):
@@ -57,6 +60,33 @@ def test_what_is_imported_is_what_is_installed():
     for requirement in pinned("requirements.txt"):
         assert requirement.specifier.contains(version(requirement.name)), requirement
     assert (3, 11) <= sys.version_info[:2] <= (3, 13)
+
+
+def stored(name):
+    return nbformat.read(REPO / "notebooks" / name, as_version=4)
+
+
+def test_readme_tells_the_times_of_the_stored_run():
+    readme = (REPO / "README.md").read_text()
+    for notebook in NOTEBOOKS:
+        row = next(line for line in readme.splitlines() if f"| [{notebook.name[:2]} " in line)
+        assert row.endswith(f"| {duration(stored(notebook.name).metadata['seconds'])} |"), notebook.name
+
+
+def test_readme_tells_the_accuracy_of_the_stored_run():
+    printed = " ".join(
+        output.text
+        for cell in stored("04-predict.ipynb").cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "stream"
+    )
+    whole, low, high = re.search(r"([\d.]+)% of 500 .* interval ([\d.]+)% to ([\d.]+)%", printed).groups()
+    assert f"**{whole} %** (95 % interval {low} to {high} %)" in (REPO / "README.md").read_text()
+
+
+def test_readme_shows_the_picture_of_the_stored_run(tmp_path):
+    store_picture(REPO / "notebooks" / "04-predict.ipynb", tmp_path / "predictions.png")
+    assert (REPO / "docs" / "predictions.png").read_bytes() == (tmp_path / "predictions.png").read_bytes()
 
 
 def test_readme_links_and_commands_exist():

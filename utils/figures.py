@@ -133,11 +133,11 @@ def show_predictions(
     for ax, image, text, chance in zip(axes.flat, images, texts, chances, strict=False):
         read = "".join(chars[label] for label in chance.argmax(axis=-1))
         right = read == text
-        mark, color, line = ("✓", RIGHT, "-") if right else ("✗", WRONG, (0, (2, 1)))
+        mark, color, line = ("✓", RIGHT, "-") if right else ("✗", WRONG, (0, (3, 1.5)))
         show_picture(ax, image)
         title = f"{mark} read {read}\n  true {text}"
         ax.set_title(title, loc="left", color=color, weight="bold", family="monospace")
         for side in ax.spines.values():
-            side.set(color=color, linewidth=2 if right else 4, linestyle=line)
+            side.set(color=color, linewidth=2 if right else 4, linestyle=line, capstyle="butt")
         confidence = "  ".join(f"{char}: {share:.0%}" for char, share in zip(read, chance.max(axis=-1), strict=True))
         ax.set_xlabel(confidence, fontsize=8.5)

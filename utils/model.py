@@ -72,6 +72,7 @@ def alexnet(
     if image_size < SMALLEST_IMAGE:
         raise CourseError(f"image_size is {image_size}, but AlexNet needs at least {SMALLEST_IMAGE} pixels.")
     penalty = keras.regularizers.L2(weight_decay) if weight_decay else None
+    first = _first_weights(batch_norm)
 
     def activated(x, pool: bool = False):
         if pool:
@@ -86,10 +87,9 @@ def alexnet(
             kernel,
             strides,
             padding,
-            use_bias=not batch_norm,
-            kernel_initializer="he_normal",
             kernel_regularizer=penalty,
             name=name,
+            **first["convolution"],
         )(x)
         return activated(x, pool)
 
@@ -101,19 +101,30 @@ def alexnet(
     x = convolution(x, "conv5", 256, 3, pool=True)
     x = layers.Flatten()(x)
     for name in ("fc6", "fc7"):
-        x = layers.Dense(
-            fc_units, use_bias=not batch_norm, kernel_initializer="he_normal", kernel_regularizer=penalty, name=name
-        )(x)
+        x = layers.Dense(fc_units, kernel_regularizer=penalty, name=name, **first["fully_connected"])(x)
         x = layers.Dropout(dropout)(activated(x))
-    # Small first weights: every digit starts out equally likely, and the loss starts at ln 10.
-    small = keras.initializers.RandomNormal(stddev=0.005)
     outputs = [
-        layers.Dense(
-            classes, kernel_initializer=small, kernel_regularizer=penalty, dtype="float32", name=f"digit_{place}"
-        )(x)
+        layers.Dense(classes, kernel_regularizer=penalty, dtype="float32", name=f"digit_{place}", **first["output"])(x)
         for place in range(length)
     ]
     return keras.Model(inputs, outputs, name="alexnet")
+
+
+def _first_weights(batch_norm: bool) -> dict[str, dict]:
+    """How the weights of each kind of layer start out: without BatchNorm as in slim's AlexNet v2.
+
+    With it the scale of the weights does not matter, biases would be of no use, and outputs that start at zero give
+    every character the same chance.
+    """
+    if batch_norm:
+        hidden = {"kernel_initializer": "he_normal", "use_bias": False}
+        return {"convolution": hidden, "fully_connected": hidden, "output": {"kernel_initializer": "zeros"}}
+    small, bias = keras.initializers.TruncatedNormal(stddev=0.005), keras.initializers.Constant(0.1)
+    return {
+        "convolution": {"kernel_initializer": "glorot_uniform", "bias_initializer": bias},
+        "fully_connected": {"kernel_initializer": small, "bias_initializer": bias},
+        "output": {"kernel_initializer": small},
+    }
 
 
 def scaled(images: np.ndarray | tf.Tensor) -> tf.Tensor:

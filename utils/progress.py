@@ -16,7 +16,9 @@ class _Bar:
     """One state of the bar: HTML for a notebook page, one line of text for a terminal."""
 
     def __init__(self, label: str, done: int, total: int, unit: str, seconds: float, note: str = ""):
-        left = f", about {duration(seconds / done * (total - done))} left" if 0 < done < total else ""
+        # The first steps are slower than all others, and an estimate from them would only frighten.
+        enough = 0.02 * total <= done < total
+        left = f", about {duration(seconds / done * (total - done))} left" if enough else ""
         took = f" in {duration(seconds)}" if done == total else ""
         self.fraction = done / total if total else 1.0
         self.text = f"{label}: {done:,} of {total:,} {unit}{took}{left}{'; ' + note if note else ''}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import base64
 import hashlib
 import os
 import sys
@@ -16,7 +17,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
-from utils.files import REPO, CourseError, read_json, shown, workspace_path
+from utils.files import REPO, CourseError, read_json, shown, workspace_path, write_aside
 from utils.progress import BAR_MARK
 
 NOTEBOOKS = sorted((REPO / "notebooks").glob("[0-9][0-9]-*.ipynb"))
@@ -116,14 +117,26 @@ def store(executed: Path, notebook: Path) -> None:
     nb = nbformat.read(executed, as_version=4)
     if any(cell.metadata.get("tags") == ["injected-parameters"] for cell in nb.cells):
         raise CourseError(f"{shown(executed)} was run with other parameters; only a run at the defaults is stored.")
-    nb.metadata = {"kernelspec": nb.metadata["kernelspec"], "language_info": {"name": "python"}}
-    nb.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    nb.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+        "seconds": round(nb.metadata["papermill"]["duration"], 1),  # how long it ran, for the README
+    }
     for cell in nb.cells:
         tags = cell.metadata.get("tags")
         cell.metadata = {"tags": tags} if tags else {}
         if cell.cell_type == "code":
             cell.metadata["executed"] = source_hash(cell.source)
     nbformat.write(nb, notebook)
+
+
+def store_picture(notebook: Path, path: Path) -> None:
+    """Save the first picture that ``notebook`` shows as ``path``."""
+    nb = nbformat.read(notebook, as_version=4)
+    outputs = [output for cell in nb.cells for output in cell.get("outputs", [])]
+    first = next(output.data["image/png"] for output in outputs if "image/png" in output.get("data", {}))
+    with write_aside(path) as part:
+        part.write_bytes(base64.b64decode(first))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -148,6 +161,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.store:
             for notebook in chosen:
                 store(options.output / notebook.name, notebook)
+            store_picture(REPO / "notebooks" / "04-predict.ipynb", REPO / "docs" / "predictions.png")
     except (CourseError, OSError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1

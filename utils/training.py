@@ -170,7 +170,7 @@ class Evaluation(keras.callbacks.Callback):
         logs["seconds"] = time.monotonic() - self.started
         logs |= evaluate(self.model, self.images, self.labels)
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
-        self.note = f"after epoch {epoch + 1}, {logs['test_whole']:.1%} of the test captchas are read whole"
+        self.note = f"epoch {epoch + 1}: {logs['test_whole']:.1%} read whole"
         self.bar.update(self.steps_done, self.note)
 
 
