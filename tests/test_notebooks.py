@@ -2,6 +2,8 @@
 
 import ast
 import copy
+import importlib
+import inspect
 import re
 from pathlib import Path
 
@@ -141,6 +143,15 @@ def test_parameters_of_one_name_have_one_default():
 def test_every_notebook_starts_with_the_same_setup():
     first = {code_cells(nbformat.read(path, as_version=4))[0].source for path in NOTEBOOKS}
     assert len(first) == 1
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_source_that_is_shown_is_the_source_that_is_there(path):
+    for cell in code_cells(nbformat.read(path, as_version=4)):
+        shown = "".join(output.get("text", "") for output in cell.outputs)
+        for module, name in re.findall(r"inspect\.getsource\((\w+)\.(\w+)\)", cell.source):
+            source = inspect.getsource(getattr(importlib.import_module(f"utils.{module}"), name))
+            assert source in shown, f"{name} was changed after cell {cell.id} showed it; run `make store`"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

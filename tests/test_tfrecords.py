@@ -124,6 +124,7 @@ def test_missing_records_name_the_notebook_to_run(tmp_path):
     [
         (lambda good: good[:-100], "damaged after 99 records"),
         (lambda good: good[:5000] + b"x" + good[5001:], "damaged after 0 records"),
+        (lambda good: good[: len(good) // 100 * 99], "holds 99 records for train instead of 100"),
         (lambda good: b"", "is empty"),
         (lambda good: b"this is no record file, whatever its name says", "damaged after 0 records"),
     ],
@@ -131,6 +132,7 @@ def test_missing_records_name_the_notebook_to_run(tmp_path):
 def test_truncated_and_foreign_files(records, tmp_path, content, message):
     good = (records / "train.tfrecord").read_bytes()
     (tmp_path / "train.tfrecord").write_bytes(content(good))
+    shutil.copy(records / "records.json", tmp_path)
     with pytest.raises(CourseError, match=message):
         tfrecords.open_records(tmp_path, "train", SIZE)
 
@@ -142,6 +144,20 @@ def test_records_of_another_kind_or_size(records, tmp_path):
         tfrecords.open_records(tmp_path, "train", SIZE)
     with pytest.raises(CourseError, match="use the same image_size"):
         tfrecords.open_records(records, "train", 224)
+
+
+def test_many_records_go_to_several_files_and_are_read_alike(captcha_folder, records, tmp_path, monkeypatch):
+    monkeypatch.setattr(tfrecords, "SHARD", 30)
+    assert tfrecords.write_records(captcha_folder, tmp_path, 20, 0, SIZE).train == 100
+    assert sorted(path.name for path in tmp_path.glob("*.tfrecord")) == [
+        "test.tfrecord", "train-00-of-04.tfrecord", "train-01-of-04.tfrecord", "train-02-of-04.tfrecord",
+        "train-03-of-04.tfrecord",
+    ]  # fmt: skip
+    dealt, one_file = (tfrecords.read_records(folder, "train", SIZE) for folder in (tmp_path, records))
+    assert sorted(texts(dealt[1])) == sorted(texts(one_file[1]))
+    for image, text in zip(dealt[0], texts(dealt[1]), strict=True):
+        assert np.array_equal(image[..., 0], tfrecords.gray_picture(captcha_folder / f"{text}.png", SIZE))
+    assert tfrecords.write_records(captcha_folder, tmp_path, 20, 0, SIZE).already_there
 
 
 def test_five_characters(tmp_path):

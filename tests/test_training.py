@@ -187,6 +187,17 @@ def test_a_damaged_checkpoint_is_named_and_not_used(records, tmp_path):
         training.resume(tmp_path, SETTINGS, SIZE)
 
 
+def test_a_loss_that_is_no_number_stops_with_advice(records, tmp_path):
+    network = alexnet(SIZE, fc_units=16)
+    batches, steps = training.training_batches(records, SIZE, 25, seed=0)
+    training.compile_model(network, 0.001, 2, steps)
+    network.get_layer("conv1").kernel.assign(np.full((11, 11, 1, 64), np.nan))
+    callbacks = [training.Evaluation(*read_records(records, "test", SIZE)), training.Checkpoint(tmp_path, SETTINGS, [])]
+    with pytest.raises(CourseError, match="no number any more after 1 steps: lower learning_rate"):
+        network.fit(batches, epochs=2, steps_per_epoch=steps, verbose=0, shuffle=False, callbacks=callbacks)
+    assert not list(tmp_path.iterdir())
+
+
 def test_no_history_names_the_notebook_to_run(tmp_path):
     with pytest.raises(CourseError, match=r"run 03-train-alexnet\.ipynb first"):
         training.read_history(tmp_path)

@@ -23,6 +23,7 @@ from utils.quiet import tf
 
 SETTINGS = "records.json"
 SPLITS = ("train", "test")
+SHARD = 10_000  # records in one file, about 500 MB at 224x224; more of them go to several files
 
 
 class Written(NamedTuple):
@@ -86,7 +87,8 @@ def write_records(
     """Write the captchas of one folder to ``records/train.tfrecord`` and ``records/test.tfrecord``.
 
     The first ``test_count`` good pictures in shuffled order are for testing, all others for training. Files that
-    are no picture, or that are not named by a text, are left out. Both files appear only when they are whole.
+    are no picture, or that are not named by a text, are left out. The record files appear only when all are whole.
+    A split of more than ``SHARD`` captchas is dealt out evenly to several files, see `shard_files`.
 
     Raises:
         CourseError: no captchas, ``test_count`` below 1 or not below their number, records of other settings
@@ -107,15 +109,19 @@ def write_records(
         "image_size": image_size,
     }
     done = records / SETTINGS
-    whole = all(record_file(records, split).exists() for split in SPLITS)
+    files = {
+        "train": shard_files(records, "train", len(paths) - test_count),
+        "test": shard_files(records, "test", test_count),
+    }
+    whole = all(path.exists() for split in SPLITS for path in files[split])
     if check_settings(done, settings, "02-write-tfrecords.ipynb") and whole:
         found = read_json(done)
         return Written(found["train"], found["test"], found["skipped"], True)
 
     counts, skipped = dict.fromkeys(SPLITS, 0), {}
     with ExitStack() as stack:
-        parts = {split: stack.enter_context(write_aside(record_file(records, split))) for split in SPLITS}
-        writers = {split: stack.enter_context(_writer(part)) for split, part in parts.items()}
+        parts = {split: [stack.enter_context(write_aside(path)) for path in files[split]] for split in SPLITS}
+        writers = {split: [stack.enter_context(_writer(part)) for part in parts[split]] for split in SPLITS}
         for path in progress(shuffled(paths, seed), "Writing", "records"):
             try:
                 labels = labels_of(check_text(path.stem, chars, length), chars)
@@ -124,7 +130,8 @@ def write_records(
                 skipped[path.name] = str(error)
                 continue
             split = "test" if counts["test"] < test_count else "train"
-            writers[split].write(make_example(image, labels).SerializeToString())
+            writer = writers[split][counts[split] % len(writers[split])]
+            writer.write(make_example(image, labels).SerializeToString())
             counts[split] += 1
         if not all(counts.values()):
             raise CourseError(
@@ -145,9 +152,24 @@ def _writer(path: Path) -> Iterator[tf.io.TFRecordWriter]:
         raise OSError(error.message) from error
 
 
-def record_file(records: Path, split: str) -> Path:
-    """The file of one split, ``"train"`` or ``"test"``."""
-    return records / f"{split}.tfrecord"
+def shard_files(records: Path, split: str, count: int) -> list[Path]:
+    """The files for ``count`` records of a split: ``train.tfrecord``, or ``train-00-of-05.tfrecord`` and so on."""
+    shards = -(-count // SHARD)
+    if shards == 1:
+        return [records / f"{split}.tfrecord"]
+    return [records / f"{split}-{shard:02d}-of-{shards:02d}.tfrecord" for shard in range(shards)]
+
+
+def record_files(records: Path, split: str) -> list[Path]:
+    """The files of a split, ``"train"`` or ``"test"``, however many there are.
+
+    Raises:
+        CourseError: there is none.
+    """
+    paths = sorted(records.glob(f"{split}*.tfrecord"))
+    if not paths:
+        raise CourseError(f"There is no {shown(records / f'{split}.tfrecord')}: run 02-write-tfrecords.ipynb first.")
+    return paths
 
 
 def open_records(records: Path, split: str, image_size: int, length: int = LENGTH) -> tf.data.Dataset:
@@ -159,27 +181,37 @@ def open_records(records: Path, split: str, image_size: int, length: int = LENGT
     Raises:
         CourseError: the file is missing, cut short, damaged, or holds something other than our records.
     """
-    path = record_file(records, split)
-    if not path.exists():
-        raise CourseError(f"There is no {shown(path)}: run 02-write-tfrecords.ipynb first.")
-    dataset = tf.data.TFRecordDataset(str(path))
+    paths = record_files(records, split)
+    total = sum(_checked(path, image_size, length) for path in paths)
+    written = read_json(records / SETTINGS)[split] if (records / SETTINGS).exists() else total
+    if total != written:
+        raise CourseError(
+            f"{shown(records)} holds {total:,} records for {split} instead of {written:,}: delete it and run "
+            "02-write-tfrecords.ipynb."
+        )
+    return tf.data.TFRecordDataset([str(path) for path in paths]).apply(tf.data.experimental.assert_cardinality(total))
+
+
+def _checked(path: Path, image_size: int, length: int) -> int:
+    """How many records a file holds, after reading all of them: TFRecord carries a checksum for each."""
     count = 0
     try:
-        for count, record in enumerate(dataset, 1):  # TFRecord carries a checksum for each record
+        for count, record in enumerate(tf.data.TFRecordDataset(str(path)), 1):
             if count == 1:
                 parse_records(record[tf.newaxis], image_size, length)
     except tf.errors.DataLossError as error:
         raise CourseError(
-            f"{shown(path)} is damaged after {count:,} records: delete {shown(records)}, run 02-write-tfrecords.ipynb."
+            f"{shown(path)} is damaged after {count:,} records: delete {shown(path.parent)} and run "
+            "02-write-tfrecords.ipynb."
         ) from error
     except tf.errors.InvalidArgumentError as error:
         raise CourseError(
             f"{shown(path)} does not hold gray {image_size}x{image_size} captchas with {length} labels: use the same "
-            f"image_size as in 02-write-tfrecords.ipynb, or delete {shown(records)} and run that notebook."
+            f"image_size as in 02-write-tfrecords.ipynb, or delete {shown(path.parent)} and run that notebook."
         ) from error
     if not count:
-        raise CourseError(f"{shown(path)} is empty: delete {shown(records)} and run 02-write-tfrecords.ipynb.")
-    return dataset.apply(tf.data.experimental.assert_cardinality(count))
+        raise CourseError(f"{shown(path)} is empty: delete {shown(path.parent)} and run 02-write-tfrecords.ipynb.")
+    return count
 
 
 def parse_records(records: tf.Tensor, image_size: int, length: int = LENGTH) -> tuple[tf.Tensor, tf.Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from pathlib import Path
@@ -146,6 +147,9 @@ class Evaluation(keras.callbacks.Callback):
 
     Adds ``test_loss`` (the mean cross-entropy), ``test_digit_0``, ``test_digit_1``, ... and ``test_whole`` (accuracies,
     0 to 1), ``learning_rate`` and ``seconds`` (of training, without the evaluation).
+
+    Raises:
+        CourseError: during training, as soon as the loss is infinite or no number.
     """
 
     def __init__(self, images: np.ndarray, labels: np.ndarray):
@@ -161,8 +165,12 @@ class Evaluation(keras.callbacks.Callback):
             self.bar = Progress("Training", (self.params["epochs"] - epoch) * self.params["steps"], unit="steps")
         self.started = time.monotonic()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch, logs):
         self.steps_done += 1
+        if not math.isfinite(logs["loss"]):
+            raise CourseError(
+                f"The loss is no number any more after {self.steps_done:,} steps: lower learning_rate or set batch_norm."
+            )
         if self.steps_done < self.bar.total:  # the last update waits for the last evaluation
             self.bar.update(self.steps_done, self.note)
 
