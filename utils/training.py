@@ -169,7 +169,7 @@ class Evaluation(keras.callbacks.Callback):
         self.steps_done += 1
         if not math.isfinite(logs["loss"]):
             raise CourseError(
-                f"The loss is no number any more after {self.steps_done:,} steps: lower learning_rate or set batch_norm."
+                f"The loss is no number after {self.steps_done:,} steps: lower learning_rate or set batch_norm."
             )
         if self.steps_done < self.bar.total:  # the last update waits for the last evaluation
             self.bar.update(self.steps_done, self.note)
