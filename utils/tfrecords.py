@@ -131,7 +131,8 @@ def write_records(
                 continue
             split = "test" if counts["test"] < test_count else "train"
             writer = writers[split][counts[split] % len(writers[split])]
-            writer.write(make_example(image, labels).SerializeToString())
+            # A message keeps its features in any order it likes, unless it is told that the bytes shall be the same.
+            writer.write(make_example(image, labels).SerializeToString(deterministic=True))
             counts[split] += 1
         if not all(counts.values()):
             raise CourseError(
