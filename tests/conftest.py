@@ -43,6 +43,7 @@ class Course(NamedTuple):
     workspace: Path
     runs: Path
     printed: str
+    progress: str
 
 
 def run_course(folder: Path, *arguments: str, timeout: int = 900) -> subprocess.CompletedProcess:
@@ -59,4 +60,4 @@ def course(tmp_path_factory) -> Course:
     workspace, runs = folder / "workspace", folder / "runs"
     done = run_course(folder, "-f", str(SMALL), "-p", "workspace", str(workspace), "-o", str(runs))
     assert done.returncode == 0, done.stderr[-3000:]
-    return Course(yaml.safe_load(SMALL.read_text()), workspace, runs, done.stdout)
+    return Course(yaml.safe_load(SMALL.read_text()), workspace, runs, done.stdout, done.stderr)

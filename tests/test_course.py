@@ -61,6 +61,12 @@ def test_the_saved_model_is_the_one_that_was_scored(course):
 def test_the_last_lines_say_where_to_look_and_what_was_reached(course):
     whole = read_history(course.workspace / "model")[-1]["test_whole"]
     assert "04-predict.ipynb" in course.printed
+    for line in (
+        "Drawing: 1,500 of 1,500 captchas in",
+        "Writing: 1,500 of 1,500 records in",
+        "Training: 400 of 400 steps in",
+    ):
+        assert line in course.progress
     assert f"reads {whole:.1%} of the test captchas whole" in course.printed
 
 

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import os
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -24,13 +25,21 @@ NOTEBOOKS = sorted((REPO / "notebooks").glob("[0-9][0-9]-*.ipynb"))
 
 
 class _Client(PapermillNotebookClient):
-    """papermill's client, which also shows in the terminal how far a long cell is."""
+    """papermill's client, which also shows how far a long cell is: in place on a terminal, else a line now and then."""
+
+    last_line = 0.0
 
     def process_message(self, msg, cell, cell_index):
-        content = msg.get("content", {})
-        if msg["msg_type"] == "update_display_data" and BAR_MARK in content["data"].get("text/html", ""):
-            print(f"\r  {content['data']['text/plain']:<110}", end="", file=sys.stderr, flush=True)
+        if msg["msg_type"] == "update_display_data" and BAR_MARK in msg["content"]["data"].get("text/html", ""):
+            self.show_bar(msg["content"]["data"]["text/plain"], 'value="1.000"' in msg["content"]["data"]["text/html"])
         return super().process_message(msg, cell, cell_index)
+
+    def show_bar(self, text: str, finished: bool) -> None:
+        if sys.stderr.isatty():
+            print(f"\r  {text:<100}", end="\n" if finished else "", file=sys.stderr, flush=True)
+        elif finished or time.monotonic() - self.last_line > 30:
+            self.last_line = time.monotonic()
+            print(f"  {text}", file=sys.stderr, flush=True)
 
 
 class _Engine(NBClientEngine):
@@ -157,7 +166,6 @@ def main(arguments: list[str] | None = None) -> int:
         for number, notebook in enumerate(chosen, 1):
             print(f"{number} of {len(chosen)}: {notebook.name}", flush=True)
             run_notebook(notebook, options.output / notebook.name, values)
-            print(file=sys.stderr)
         if options.store:
             for notebook in chosen:
                 store(options.output / notebook.name, notebook)
@@ -166,7 +174,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"\n{error}", file=sys.stderr)
         return 1
     workspace = workspace_path(values.get("workspace", known["workspace"]))
-    print(f"Done. The executed notebooks are in {shown(options.output)}: open 04-predict.ipynb to see the predictions.")
+    print(f"Done. The executed notebooks are in {shown(options.output)}: look at {chosen[-1].name} first.")
     report(workspace)
     return 0
 
