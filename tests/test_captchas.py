@@ -44,6 +44,11 @@ def test_impossible_counts(count, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_impossible_processes(tmp_path):
+    with pytest.raises(CourseError, match="processes is -1"):
+        captchas.write_captchas(tmp_path, 10, 0, processes=-1)
+
+
 def test_a_picture_follows_from_seed_and_text():
     picture = captchas.draw_captcha("0427", 0)
     assert picture.size == (160, 60)

@@ -50,8 +50,16 @@ def test_arguments_reach_the_layers():
 
 def test_pictures_that_are_too_small():
     assert alexnet(models.SMALLEST_IMAGE, fc_units=16).output_shape[0] == (None, 10)
-    with pytest.raises(CourseError, match="at least 67 pixels"):
+    with pytest.raises(CourseError, match="needs 67 pixels or more"):
         alexnet(models.SMALLEST_IMAGE - 1)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"), [("fc_units", 0), ("dropout", 1.0), ("dropout", -0.1), ("weight_decay", -0.1)]
+)
+def test_impossible_arguments(argument, value):
+    with pytest.raises(CourseError, match=f"{argument} is {value}, but must"):
+        alexnet(SIZE, **{argument: value})
 
 
 def test_pooling_before_relu_is_the_same_function():

@@ -85,6 +85,11 @@ def test_impossible_test_counts(captcha_folder, tmp_path, test_count):
     assert not (tmp_path / "records").exists()
 
 
+def test_pictures_without_pixels(captcha_folder, tmp_path):
+    with pytest.raises(CourseError, match="at least one pixel"):
+        tfrecords.write_records(captcha_folder, tmp_path / "records", 20, 0, 0)
+
+
 def test_bad_files_are_left_out_counted_and_named(broken, tmp_path):
     first, second, *_ = find_captchas(broken)
     first.write_bytes(first.read_bytes()[:500])

@@ -16,7 +16,7 @@ from pathlib import Path
 import captcha.image
 from PIL import Image
 
-from utils.files import CourseError, check_settings, shown, write_aside, write_json
+from utils.files import CourseError, check, check_settings, shown, write_aside, write_json
 from utils.progress import progress
 
 DIGITS = "0123456789"
@@ -89,9 +89,11 @@ def write_captchas(
         How many captchas were drawn now: ``count`` at first, 0 when all of them were there.
 
     Raises:
-        CourseError: ``count`` is impossible, the folder holds captchas of other settings, or it cannot be written to.
+        CourseError: ``count`` or ``processes`` is impossible, the folder holds captchas of other settings, or it cannot
+            be written to.
     """
     texts = draw_texts(count, seed, chars, length)
+    check(processes is None or processes >= 1, f"processes is {processes}, but must be at least 1.")
     settings = {"captcha_count": count, "seed": seed, "chars": chars, "length": length, "captcha": version("captcha")}
     if not check_settings(folder / SETTINGS, settings, "01-generate-captchas.ipynb"):
         write_json(folder / SETTINGS, settings)

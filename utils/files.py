@@ -32,6 +32,12 @@ def shown(path: str | Path) -> str:
     return "/".join(path.parts[-2:])
 
 
+def check(fits: bool, sentence: str) -> None:
+    """Raise a `CourseError` that says ``sentence``, unless all is well."""
+    if not fits:
+        raise CourseError(sentence)
+
+
 @contextmanager
 def write_aside(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``, and rename it to ``path`` when the block ends well.

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.captchas import DIGITS, LENGTH
-from utils.files import CourseError, shown, write_aside
+from utils.files import CourseError, check, shown, write_aside
 from utils.quiet import tf  # before keras, which imports TensorFlow too
 
 import keras  # isort: skip
@@ -67,10 +67,14 @@ def alexnet(
         float32 logits of shape (batch, classes), from outputs named ``digit_0``, ``digit_1``, ...
 
     Raises:
-        CourseError: ``image_size`` is below 67.
+        CourseError: an argument is out of its range.
     """
-    if image_size < SMALLEST_IMAGE:
-        raise CourseError(f"image_size is {image_size}, but AlexNet needs at least {SMALLEST_IMAGE} pixels.")
+    check(
+        image_size >= SMALLEST_IMAGE, f"image_size is {image_size}, but AlexNet needs {SMALLEST_IMAGE} pixels or more."
+    )
+    check(fc_units >= 1, f"fc_units is {fc_units}, but must be at least 1.")
+    check(0 <= dropout < 1, f"dropout is {dropout}, but must be at least 0 and below 1.")
+    check(weight_decay >= 0, f"weight_decay is {weight_decay}, but must not be below 0.")
     penalty = keras.regularizers.L2(weight_decay) if weight_decay else None
     first = _first_weights(batch_norm)
 

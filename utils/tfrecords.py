@@ -17,7 +17,7 @@ from PIL import Image
 
 from utils.captchas import DIGITS, LENGTH, check_text, find_captchas
 from utils.captchas import SETTINGS as CAPTCHA_SETTINGS
-from utils.files import CourseError, check_settings, read_json, shown, write_aside, write_json
+from utils.files import CourseError, check, check_settings, read_json, shown, write_aside, write_json
 from utils.progress import progress
 from utils.quiet import tf
 
@@ -91,15 +91,16 @@ def write_records(
     A split of more than ``SHARD`` captchas is dealt out evenly to several files, see `shard_files`.
 
     Raises:
-        CourseError: no captchas, ``test_count`` below 1 or not below their number, records of other settings
-            already there, or a folder that cannot be written to.
+        CourseError: no captchas, ``test_count`` below 1 or not below their number, ``image_size`` below 1, records of
+            other settings already there, or a folder that cannot be written to.
     """
     paths = find_captchas(captchas)
-    if not 1 <= test_count < len(paths):
-        raise CourseError(
-            f"test_count is {test_count:,}, but must lie between 1 and {len(paths) - 1:,}: {shown(captchas)} holds "
-            f"{len(paths):,} captchas, and at least one must be left for training."
-        )
+    check(
+        1 <= test_count < len(paths),
+        f"test_count is {test_count:,}, but must lie between 1 and {len(paths) - 1:,}: {shown(captchas)} holds "
+        f"{len(paths):,} captchas, and at least one must be left for training.",
+    )
+    check(image_size >= 1, f"image_size is {image_size}, but a picture needs at least one pixel.")
     source = captchas / CAPTCHA_SETTINGS
     settings = {
         "captchas": read_json(source) if source.exists() else None,

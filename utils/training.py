@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.captchas import LENGTH
-from utils.files import CourseError, read_json, shown, write_json
+from utils.files import CourseError, check, read_json, shown, write_json
 from utils.model import keras, load_model, probabilities, save_model, scaled
 from utils.progress import Progress
 from utils.quiet import tf
@@ -70,8 +70,8 @@ def training_batches(
     """
     in_order = open_records(records, "train", image_size, length)
     count = int(in_order.cardinality())
-    if not 1 <= batch_size <= count:
-        raise CourseError(f"batch_size is {batch_size}, but must lie between 1 and {count:,}, the training records.")
+    in_range = 1 <= batch_size <= count
+    check(in_range, f"batch_size is {batch_size}, but must lie between 1 and {count:,}, the training records.")
     steps = count // batch_size
     first_step = first_epoch * steps
 
@@ -122,8 +122,8 @@ def learning_rates(highest: float, epochs: int, steps: int) -> keras.optimizers.
     Raises:
         CourseError: ``epochs`` is below 1 or the rate is not above 0.
     """
-    if epochs < 1 or highest <= 0:
-        raise CourseError(f"epochs is {epochs} and learning_rate {highest}, but both must be above 0.")
+    possible = epochs >= 1 and highest > 0
+    check(possible, f"epochs is {epochs} and learning_rate {highest}, but both must be above 0.")
     return keras.optimizers.schedules.CosineDecay(
         0.0, max(1, (epochs - 1) * steps), warmup_target=highest, warmup_steps=steps
     )
