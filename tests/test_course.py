@@ -18,9 +18,9 @@ import pytest
 from conftest import SMALL, run_course
 
 from utils.captchas import find_captchas
-from utils.files import REPO, shown
+from utils.files import REPO, CourseError, shown
 from utils.model import load_model, probabilities, text_from
-from utils.run import NOTEBOOKS
+from utils.run import NOTEBOOKS, run_notebook
 from utils.scores import place_accuracies
 from utils.tfrecords import gray_picture, read_records
 from utils.training import read_history
@@ -161,6 +161,13 @@ def test_a_failed_notebook_stops_the_series_and_is_kept(tmp_path):
     errors = [o for cell in kept["cells"] for o in cell.get("outputs", []) if o["output_type"] == "error"]
     assert len(errors) == 1 and len(errors[0]["traceback"]) == 1  # one sentence, no stack
     assert not (tmp_path / "runs" / "03-train-alexnet.ipynb").exists()
+
+
+def test_a_kernel_that_dies_is_told_in_a_sentence(tmp_path):
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import os; os._exit(1)")])
+    nbformat.write(nb, tmp_path / "dies.ipynb")
+    with pytest.raises(CourseError, match=r"dies\.ipynb: its kernel died"):
+        run_notebook(tmp_path / "dies.ipynb", tmp_path / "out.ipynb", {})
 
 
 def test_a_killed_training_goes_on(course, tmp_path):

@@ -8,9 +8,8 @@ import random
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 
 import captcha.image
@@ -65,10 +64,16 @@ def draw_texts(count: int, seed: int, chars: str = DIGITS, length: int = LENGTH)
     return ["".join(chars[number // base**place % base] for place in reversed(range(length))) for number in numbers]
 
 
+@cache
+def painter(width: int, height: int) -> captcha.image.ImageCaptcha:
+    """The package's painter for pictures of this size, made once: it loads its fonts when it first draws."""
+    return captcha.image.ImageCaptcha(width, height)
+
+
 def draw_captcha(text: str, seed: int | str, width: int = WIDTH, height: int = HEIGHT) -> Image.Image:
     """Draw ``text`` as an RGB picture of ``width`` x ``height`` pixels; ``seed`` and ``text`` decide every pixel."""
     with seeded(f"captcha {seed} {text}"):
-        return captcha.image.ImageCaptcha(width, height).generate_image(text)
+        return painter(width, height).generate_image(text)
 
 
 def write_captcha(text: str, folder: Path, seed: int, width: int = WIDTH, height: int = HEIGHT) -> None:
@@ -118,10 +123,11 @@ def _drawn(texts: Sequence[str], folder: Path, seed: int, processes: int) -> Ite
         return
     # "spawn" is the one way of starting that works alike on Linux, macOS and Windows.
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        waiting = iter(texts)
-        # A bounded share at a time: an interrupt then waits for at most this many pictures.
-        while share := list(islice(waiting, 256 * processes)):
-            yield from pool.map(draw, share, chunksize=16)
+        try:
+            yield from pool.map(draw, texts, chunksize=16)
+        except BaseException:  # an interrupt too: it waits for the pictures under way, not for all that were asked for
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def check_text(text: str, chars: str = DIGITS, length: int = LENGTH) -> str:

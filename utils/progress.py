@@ -6,8 +6,6 @@ import time
 from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
-from IPython.display import DisplayHandle, display
-
 Item = TypeVar("Item")
 BAR_MARK = "course-progress"  # by this word `utils.run` and the tests know a bar among other outputs
 
@@ -48,7 +46,9 @@ class Progress:
     def __init__(self, label: str, total: int, unit: str):
         self.label, self.total, self.unit = label, total, unit
         self.started = self.drawn = time.monotonic()
-        self.handle: DisplayHandle | None = display(_Bar(label, 0, total, unit, 0.0), display_id=True)
+        from IPython.display import display  # not above: the processes that draw captchas need not wait for it
+
+        self.handle = display(_Bar(label, 0, total, unit, 0.0), display_id=True)
 
     def update(self, done: int, note: str = "") -> None:
         """Show ``done`` of ``total``; redrawn at most five times a second, and always at the end."""

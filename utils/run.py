@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 import papermill
 import yaml
+from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
@@ -98,7 +99,7 @@ def run_notebook(notebook: Path, output: Path, values: dict[str, object]) -> Non
     """Execute one notebook into ``output`` with those of the values that it has parameters for.
 
     Raises:
-        CourseError: a cell failed. The executed copy is kept, with the error in it.
+        CourseError: a cell failed, and the executed copy is kept, with the error in it; or the kernel died.
     """
     own = {name: value for name, value in values.items() if name in defaults(notebook)}
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -113,6 +114,11 @@ def run_notebook(notebook: Path, output: Path, values: dict[str, object]) -> Non
         raise CourseError(
             f"{notebook.name} failed in cell [{error.exec_count}]: {error.ename}: {error.evalue}\n"
             f"The executed copy is {shown(output)}."
+        ) from error
+    except DeadKernelError as error:
+        raise CourseError(
+            f"{notebook.name}: its kernel died, most often for want of memory. Close other programs or lower "
+            "batch_size, then run this again: it goes on where it was."
         ) from error
 
 
@@ -173,6 +179,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (CourseError, OSError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nStopped. Run this again to go on from here.", file=sys.stderr)
+        return 130
     workspace = workspace_path(values.get("workspace", known["workspace"]))
     print(f"Done. The executed notebooks are in {shown(options.output)}: look at {chosen[-1].name} first.")
     report(workspace)
