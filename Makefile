@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help run test lab lint store clean
+.PHONY: help run test lab lint bench store clean
 
 help:
 	@echo "make run    execute the course headlessly, from nothing to predictions (ARGS=\"-p epochs 3\" sets a parameter)"
 	@echo "make test   run all tests"
 	@echo "make lab    open the course in JupyterLab"
+	@echo "make bench  measure how fast everything is on this machine"
 	@echo "make clean  delete what the course has made: workspace/ and runs/"
 
 $(VENV)/installed: requirements.txt requirements.lock
@@ -30,6 +31,9 @@ lint: $(VENV)/installed
 
 lab: $(VENV)/installed
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m jupyter lab --notebook-dir=. notebooks/01-generate-captchas.ipynb
+
+bench: $(VENV)/installed
+	$(BIN)/python -m benchmarks.bench $(ARGS)
 
 # For maintainers: a full run from nothing, whose outputs become those stored in notebooks/.
 store: $(VENV)/installed

@@ -1,0 +1,69 @@
+"""The programs that measure: right arithmetic, honest data, and tables that agree with their results."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import SIZE
+
+from benchmarks import accuracy, bench
+from utils.captchas import draw_captcha, draw_texts
+from utils.files import REPO, CourseError
+from utils.tfrecords import gray
+
+
+def test_a_row_compares_with_its_limit():
+    found = {"value": 80.0, "peak_mb": 100.0}
+    assert bench.row("x", found, "pictures/s", 100.0, "y")["ratio"] == 0.8
+    assert bench.row("x", found, "ms", 20.0, "y")["ratio"] == 0.25  # four times as long as it must be
+    assert bench.row("x", found, "ms", None, "")["ratio"] is None
+    assert "| x | 80.0 pictures/s | 100.0 | 80% | y | 100 MB |" in bench.table(
+        [bench.row("x", found, "pictures/s", 100.0, "y")]
+    )
+
+
+def test_a_measurement_runs_in_a_process_of_its_own(tmp_path):
+    found = bench.measure("draw", tmp_path / "captchas", 20, 1)
+    assert len(list((tmp_path / "captchas").glob("*.png"))) == 20
+    assert found["value"] > 10 and 10 < found["peak_mb"] < 4000
+
+
+def test_forward_work_is_that_of_the_network():
+    """Multiply-adds of AlexNet v2 at 224x224, counted layer by layer; 1.37 GFLOP are twice as many."""
+    adds = 54**2 * 64 * 11 * 11 + 26**2 * 192 * 25 * 64 + 12**2 * 9 * (384 * 192 + 384 * 384 + 256 * 384)
+    adds += 4096 * 6400 + 4096 * 4096 + 40 * 4096
+    assert pytest.approx(2 * adds / 1e9, rel=0.01) == bench.GFLOP_FORWARD
+
+
+def test_tables_have_their_place(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- t: made by a program -->\nold\n<!-- end of t -->\nb\n")
+    bench.put_table(page, "t", "new")
+    bench.put_table(page, "t", "newer")
+    assert page.read_text() == "a\n<!-- t: made by a program -->\n\nnewer\n\n<!-- end of t -->\nb\n"
+    with pytest.raises(CourseError, match="no place for the table 'u'"):
+        bench.put_table(page, "u", "new")
+
+
+def test_fresh_captchas_stand_in_neither_split():
+    used = draw_texts(9_990, 0)
+    batches = list(accuracy.fresh_captchas(used, SIZE, batch=8))
+    assert [len(images) for images, _ in batches] == [8, 8, 4]
+    texts = ["".join(map(str, row)) for _, labels in batches for row in labels]
+    assert len(set(texts)) == 10 and sorted(texts[:10]) == sorted(texts[10:])
+    assert not set(texts) & set(used)
+    assert np.array_equal(batches[0][0][3][..., 0], gray(draw_captcha(texts[3], "fresh 0"), SIZE))
+    assert np.array_equal(batches[-1][0][-1][..., 0], gray(draw_captcha(texts[-1], "fresh 1"), SIZE))
+
+
+def test_score():
+    right = np.array([[True, True], [True, False], [True, True], [False, True]])
+    found = accuracy.score(right)
+    assert (found["captchas"], found["whole"], found["digit_0"], found["digit_1"]) == (4, 0.5, 0.75, 0.75)
+    assert found["low"] < 0.5 < found["high"]
+
+
+def test_readme_agrees_with_the_results():
+    readme = (REPO / "README.md").read_text(encoding="utf-8")
+    assert bench.table(json.loads(bench.RESULT.read_text())["rows"]) in readme
+    assert accuracy.table(accuracy.read_all()) in readme
