@@ -1,14 +1,15 @@
-"""Measure how well a recipe reads captchas: ``python -m benchmarks.accuracy default --seeds 0 1 2 -p epochs 15``.
+"""Measure how well a recipe reads captchas: ``python -m benchmarks.accuracy default long --seeds 0 1 2``.
 
-A recipe is a set of values for the parameters of notebook 03. For each seed, notebooks 01 to 03 are run with them, and
-the model is scored on its 500 test captchas and on 10,000 fresh ones: each of the texts that stand in neither split,
-drawn twice. Every result is added to ``results/accuracy-NAME.json`` as soon as it is there.
+A recipe is a file ``benchmarks/recipes/NAME.yaml`` with values for the parameters of notebooks 01 to 03. For each seed,
+the notebooks are run with them, and the model is scored on its test captchas and on fresh ones: each of the texts that
+stand in neither split, drawn twice. Every result is added to ``results/accuracy/NAME.json`` as soon as it is there.
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
+import random
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,13 +17,19 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import numpy as np
+import yaml
 
 from benchmarks.bench import machine, put_table
 from utils.captchas import cores, draw_captcha, draw_texts
-from utils.files import REPO, read_json, workspace_path, write_json
-from utils.run import NOTEBOOKS, check_values, defaults, run_notebook
+from utils.files import REPO, check, read_json, workspace_path, write_json
+from utils.results import RESULTS, accuracy_table, read_results
+from utils.run import check_values, defaults, find_notebook, run_notebook
 from utils.scores import wilson_interval
 
+STEPS = ("01", "02", "03")
+RECIPES = REPO / "benchmarks" / "recipes"
+IN_README = ("default",)
+FRESH_TEXTS = 5_000  # as many as a course of 5,000 captchas leaves unused
 FRESH_SEEDS = ("fresh 0", "fresh 1")  # never used for a captcha of the course, whose seeds are numbers
 
 
@@ -35,12 +42,13 @@ def fresh_picture(text_and_seed: tuple[str, str], image_size: int) -> np.ndarray
 
 
 def fresh_captchas(used: Sequence[str], image_size: int, batch: int = 500) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Captchas of all texts that are not ``used``, each drawn once with each of the fresh seeds, in batches.
+    """Captchas of texts that are not ``used``, each drawn once with each of the fresh seeds, in batches.
 
     Yields:
         Pictures, uint8 of shape (batch, image_size, image_size, 1), and labels, int64 of shape (batch, 4).
     """
-    texts = sorted(set(draw_texts(10_000, 0)) - set(used))
+    unused = sorted(set(draw_texts(10_000, 0)) - set(used))
+    texts = random.Random("fresh").sample(unused, min(FRESH_TEXTS, len(unused)))
     wanted = [(text, seed) for seed in FRESH_SEEDS for text in texts]
     with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn")) as pool:
         for start in range(0, len(wanted), batch):
@@ -59,76 +67,89 @@ def score(right: np.ndarray) -> dict[str, float]:
 
 
 def measure(values: dict[str, object], seed: int, workspace: str) -> dict[str, object]:
-    """Train the recipe with one seed and score it. A workspace that has the model already is only scored."""
-    from utils.model import load_model, probabilities
-    from utils.scores import right_places
+    """Train with these parameters and one seed, and score the model. Where there is a model already, only score it."""
+    from utils.model import load_model
     from utils.tfrecords import read_records
     from utils.training import read_history
 
-    values = values | {"seed": seed, "workspace": workspace}
-    for notebook in NOTEBOOKS[:3]:
-        run_notebook(notebook, workspace_path(workspace) / "runs" / notebook.name, values)
-    folder = workspace_path(workspace)
-    image_size = values.get("image_size", defaults(NOTEBOOKS[2])["image_size"])
-    model = load_model(folder / "model" / "alexnet.keras", image_size)
+    folder, size = workspace_path(workspace), values["image_size"]
+    for notebook in (find_notebook(number) for number in STEPS):
+        run_notebook(notebook, folder / "runs" / notebook.name, values | {"seed": seed, "workspace": workspace})
+    minutes = round(sum(epoch["seconds"] for epoch in read_history(folder / "model")) / 60, 2)
+    model = load_model(folder / "model" / "alexnet.keras", size)
+    used = [path.stem for path in (folder / "captchas").glob("*.png")]
+    return {"seed": seed, "minutes": minutes} | score_model(
+        model, *read_records(folder / "records", "test", size), used
+    )
+
+
+def score_model(model, images: np.ndarray, labels: np.ndarray, used: Sequence[str]) -> dict[str, dict[str, float]]:
+    """The scores of a model on its test captchas, and on fresh ones of texts that are not ``used``."""
+    from utils.model import probabilities
+    from utils.scores import right_places
 
     def right(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
         return right_places(probabilities(model, images).argmax(axis=-1), labels)
 
-    used = [path.stem for path in (folder / "captchas").glob("*.png")]
-    history = read_history(folder / "model")
-    return {
-        "seed": seed,
-        "minutes": round(sum(epoch["seconds"] for epoch in history) / 60, 2),
-        "test": score(right(*read_records(folder / "records", "test", image_size))),
-        "fresh": score(np.concatenate([right(*batch) for batch in fresh_captchas(used, image_size)])),
-    }
+    fresh = np.concatenate([right(*batch) for batch in fresh_captchas(used, images.shape[1])])
+    return {"test": score(right(images, labels)), "fresh": score(fresh)}
 
 
-def read_all() -> list[dict]:
-    """All results there are, in the order of their names."""
-    return [read_json(path) for path in sorted((REPO / "results").glob("accuracy-*.json"))]
+def known_parameters() -> dict[str, object]:
+    """The parameters that decide what model the notebooks make, and their defaults; the seed comes on top."""
+    found = {name: value for number in STEPS for name, value in defaults(find_notebook(number)).items()}
+    return {name: value for name, value in found.items() if name not in ("seed", "workspace", "processes")}
 
 
-def table(results: list[dict]) -> str:
-    """One line for each run, as a Markdown table."""
-    lines = [
-        "| recipe | seed | training | fresh captchas read whole | 95 % interval | test captchas read whole |",
-        "| --- | --: | --: | --: | --- | --: |",
-    ]
-    for result in results:
-        for run in sorted(result["runs"], key=lambda run: run["seed"]):
-            fresh, test = run["fresh"], run["test"]
-            lines.append(
-                f"| {result['name']} | {run['seed']} | {run['minutes']:.1f} min | {fresh['whole']:.2%} of "
-                f"{fresh['captchas']:,} | {fresh['low']:.2%} to {fresh['high']:.2%} | {test['whole']:.1%} of "
-                f"{test['captchas']:,} |"
-            )
-    return "\n".join(lines)
+def read_recipe(name: str) -> dict[str, object]:
+    """The parameters that a recipe sets, checked against those that there are.
+
+    Raises:
+        CourseError: there is no such recipe, or it sets what no notebook has.
+    """
+    path = RECIPES / f"{name}.yaml"
+    names = ", ".join(sorted(path.stem for path in RECIPES.glob("*.yaml")))
+    check(path.exists(), f"There is no recipe {name!r}. There are: {names}.")
+    return check_values(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, known_parameters())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", help="of the recipe, and so of its file in results/")
-    parser.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
+    parser.add_argument("names", nargs="+", help="of the recipes, which are files in benchmarks/recipes/")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options = parser.parse_args()
-    known = {name: value for notebook in NOTEBOOKS[:3] for name, value in defaults(notebook).items()}
-    values = check_values(dict(options.parameter), known)
-    path = REPO / "results" / f"accuracy-{options.name}.json"
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=REPO, capture_output=True, text=True
-    ).stdout.strip()
-    runs = read_json(path)["runs"] if path.exists() else []
-    for seed in options.seeds:
-        result = measure(values, seed, f"workspace/accuracy/{options.name}-{seed}") | {"commit": commit}
-        runs = [run for run in runs if run["seed"] != seed] + [result]
-        write_json(path, {"name": options.name, "parameters": values, "machine": machine(), "runs": runs})
-        put_table(REPO / "README.md", "accuracy", table(read_all()))
-        fresh = result["fresh"]
-        print(f"seed {seed}: {fresh['whole']:.2%} of {fresh['captchas']:,} fresh captchas read whole "
-              f"({fresh['low']:.2%} to {fresh['high']:.2%}), {result['test']['whole']:.1%} of the test captchas, "
-              f"after {result['minutes']} minutes of training")  # fmt: skip
+    recipes = {name: known_parameters() | read_recipe(name) for name in options.names}
+    for name, values in recipes.items():
+        for seed in options.seeds:
+            report(name, save(name, values, measure(values, seed, f"workspace/accuracy/{name}-{seed}")))
+
+
+def save(name: str, values: dict[str, object], result: dict[str, object]) -> dict[str, object]:
+    """Add the result of one seed to the recipe's file, in the place of an older one, and to the README's table.
+
+    Results of the same recipe with other values are dropped: they are of another recipe now. Returns the result.
+    """
+    path = RESULTS / f"{name}.json"
+    before = read_json(path) if path.exists() else {"parameters": values, "runs": []}
+    runs = before["runs"] if before["parameters"] == values else []
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=REPO, capture_output=True, text=True)
+    result = result | {"commit": commit.stdout.strip()}
+    runs = sorted([run for run in runs if run["seed"] != result["seed"]] + [result], key=lambda run: run["seed"])
+    write_json(path, {"name": name, "parameters": values, "machine": machine(), "runs": runs})
+    if name in IN_README:
+        put_table(REPO / "README.md", "accuracy", accuracy_table(read_results(*IN_README)))
+    return result
+
+
+def report(name: str, result: dict[str, object]) -> None:
+    """Say in one line how well the model of one seed reads."""
+    fresh, test = result["fresh"], result["test"]
+    print(
+        f"{name}, seed {result['seed']}: {fresh['whole']:.2%} of {fresh['captchas']:,} fresh captchas read whole "
+        f"({fresh['low']:.2%} to {fresh['high']:.2%}), {test['whole']:.1%} of the test captchas, "
+        f"after {result['minutes']} minutes of training",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

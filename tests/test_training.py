@@ -13,7 +13,7 @@ from utils.tfrecords import read_records
 
 def epoch(records, batch_size=16, seed=0, augmented=False, first_epoch=0):
     keras.utils.set_random_seed(0)
-    batches, steps = training.training_batches(records, SIZE, batch_size, seed, augmented, first_epoch)
+    batches, steps = training.training_batches(records, SIZE, batch_size, seed, augmented, first_epoch=first_epoch)
     return list(batches.take(steps).as_numpy_iterator())
 
 
@@ -58,9 +58,17 @@ def test_impossible_batch_sizes(records, batch_size):
         training.training_batches(records, SIZE, batch_size, 0)
 
 
+@pytest.mark.parametrize("strength", [{"bend": -1.0}, {"tone": -0.1}])
+def test_impossible_augmentation(records, strength):
+    with pytest.raises(CourseError, match="neither must be below 0"):
+        training.training_batches(records, SIZE, 16, 0, **strength)
+
+
 def test_augmentation_follows_from_its_seed(records):
     images, _ = read_records(records, "test", SIZE)
-    once, again, other = (training.augment(images, seed).numpy() for seed in [(0, 1), (0, 1), (0, 2)])
+    once, again, other = (
+        training.augment(images, seed, bend=5.0, tone=0.5).numpy() for seed in [(0, 1), (0, 1), (0, 2)]
+    )
     assert np.array_equal(once, again)
     assert not np.array_equal(once, other)
     assert once.shape == images.shape and once.min() >= 0 and once.max() <= 255
@@ -68,18 +76,57 @@ def test_augmentation_follows_from_its_seed(records):
 
 def test_augmentation_by_nothing_changes_nothing(records):
     images, _ = read_records(records, "test", SIZE)
-    assert np.array_equal(training.augment(images, (0, 1), shift=0, scale=0, shear=0), images)
+    assert np.array_equal(training.augment(images, (0, 1), shift=0.0, scale=0.0, shear=0.0), images)
+
+
+def test_each_picture_is_changed_in_its_own_way(records):
+    images = np.repeat(read_records(records, "test", SIZE)[0][:1], 8, axis=0)
+    for only in ({"shift": 12.0}, {"scale": 0.1}, {"shear": 0.1}, {"bend": 5.0}, {"tone": 0.5}):
+        nothing = {"shift": 0.0, "scale": 0.0, "shear": 0.0}
+        changed = training.augment(images, (0, 1), **nothing | only).numpy()
+        assert len({picture.tobytes() for picture in changed}) == 8, only
+        assert 0.1 < np.abs(changed - images).mean() < 40, only
 
 
 def test_augmentation_moves_no_further_than_it_says():
     """A dot in the middle of a picture of 224 pixels, moved by up to 12, must be found within 12 pixels."""
     images = np.full((64, 225, 225, 1), 255, np.uint8)
     images[:, 112, 112] = 0
-    moved = training.augment(images, (0, 1), shift=12, scale=0.1, shear=0.1).numpy()[..., 0]
+    moved = training.augment(images, (0, 1), shift=12.0, scale=0.1, shear=0.1).numpy()[..., 0]
     rows, columns = np.array([np.unravel_index(image.argmin(), image.shape) for image in moved]).T - 112
     assert np.abs(rows).max() <= 15 and np.abs(columns).max() <= 15  # 12, seen through up to 20 % of scale and shear
     assert np.abs(rows).max() >= 8 and np.abs(columns).max() >= 8
     assert rows.min() < 0 < rows.max() and columns.min() < 0 < columns.max()
+
+
+def test_a_moved_picture_is_the_old_one_elsewhere():
+    """By value: a picture whose pixels are their own column's number tells where each one was taken from."""
+    columns = np.broadcast_to(np.arange(224, dtype=np.uint8)[None, None, :, None], (32, 224, 224, 1))
+    moved = training.augment(columns, (0, 1), shift=12.0, scale=0.0, shear=0.0).numpy()[:, 112, 20:200, 0]
+    by = moved - np.arange(20, 200)
+    assert np.abs(by).max() <= 12 and np.ptp(by, axis=1).max() < 1e-3  # the whole picture by the same distance
+    assert by.min() < -8 and by.max() > 8
+
+
+def test_bends_are_as_large_as_they_say_and_smooth():
+    waves = training._waves((0, 1), 64, 224, 224, 5.0).numpy()
+    assert waves.shape == (2, 64, 224, 224)
+    assert 4.5 < waves.std() < 5.5
+    assert np.abs(np.diff(waves, axis=-1)).max() < 2
+    alike = [abs(np.corrcoef(waves[0, :, 112, 60], waves[0, :, 112, column])[0, 1]) for column in (66, 160)]
+    assert alike[0] > 0.9 > 0.6 > alike[1]  # neighbouring columns stay together, distant ones go their own ways
+
+
+def test_tone_keeps_paper_and_order(records):
+    """Changed ink is darker or paler, but what was darker stays darker, and the paper stays as bright as it was."""
+    images, _ = read_records(records, "test", SIZE)
+    changed = training.augment(images, (0, 1), shift=0.0, scale=0.0, shear=0.0, tone=0.5).numpy()
+    for before, after in zip(images[..., 0], changed[..., 0], strict=True):
+        assert after.max() == pytest.approx(before.max(), abs=0.01)
+        order = np.argsort(before, axis=None)
+        assert (np.diff(after.flat[order]) > -1e-3).all()
+    means = (changed - images).mean(axis=(1, 2, 3))
+    assert means.min() < -1 and means.max() > 1
 
 
 def test_fused_adam_is_adam():

@@ -25,6 +25,18 @@ from utils.progress import BAR_MARK
 NOTEBOOKS = sorted((REPO / "notebooks").glob("[0-9][0-9]-*.ipynb"))
 
 
+def find_notebook(number: str) -> Path:
+    """The notebook with this number, such as ``"03"``.
+
+    Raises:
+        CourseError: there is none.
+    """
+    found = [notebook for notebook in NOTEBOOKS if notebook.name[:2] == number]
+    if not found:
+        raise CourseError(f"There is no notebook {number} in {shown(REPO / 'notebooks')}.")
+    return found[0]
+
+
 class _Client(PapermillNotebookClient):
     """papermill's client, which also shows how far a long cell is: in place on a terminal, else a line now and then."""
 
@@ -163,9 +175,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--store", action="store_true", help="then store the executed notebooks as the course's own")
     options = parser.parse_args(arguments)
     try:
-        chosen = [nb for nb in NOTEBOOKS if not options.notebooks or nb.name[:2] in options.notebooks]
-        if missing := set(options.notebooks) - {nb.name[:2] for nb in chosen}:
-            raise CourseError(f"There is no notebook {', '.join(sorted(missing))} in {shown(REPO / 'notebooks')}.")
+        chosen = sorted({find_notebook(number) for number in options.notebooks}) or NOTEBOOKS
         known = {name: value for notebook in NOTEBOOKS for name, value in defaults(notebook).items()}
         given = (yaml.safe_load(options.file.read_text(encoding="utf-8")) or {}) if options.file else {}
         values = check_values(given | dict(options.parameter), known)

@@ -20,31 +20,79 @@ from utils.tfrecords import open_records, parse_records
 SHUFFLE = 5_000  # records held for shuffling, about 250 MB at 224x224: memory stays flat however many there are
 
 
+@tf.function(jit_compile=True)  # XLA joins some forty operations to one walk over the pixels
 def augment(
-    images: tf.Tensor, seed: tf.Tensor, shift: float = 12.0, scale: float = 0.1, shear: float = 0.1
+    images: tf.Tensor,
+    seed: tf.Tensor,
+    shift: float = 12.0,
+    scale: float = 0.1,
+    shear: float = 0.1,
+    bend: float = 0.0,
+    tone: float = 0.0,
 ) -> tf.Tensor:
-    """Move, stretch and slant each picture a little, differently each time it is seen, in a single resampling.
+    """Move, stretch, slant and bend each picture a little, and change its ink, differently each time it is seen.
 
     Args:
-        images: tensor of shape (batch, height, width, 1), uint8 or float.
+        images: uint8 tensor of shape (batch, height, width, 1).
         seed: int64 tensor of shape (2,); the same seed changes the pictures in the same way.
         shift: largest move in each direction, in pixels of a picture 224 wide, and in proportion in others.
         scale: largest change of width and of height, as a share of one.
         shear: largest slant, as a share of the height or width.
+        bend: how far strokes are bent sideways on average, in pixels as for ``shift``; up and down it is twice as far,
+            because our pictures are stretched so. Neighbouring strokes are bent alike, distant ones each in its way.
+        tone: largest change of the ink's darkness, as the logarithm of an exponent: pale ink gets paler or darker,
+            black and the paper stay as they are.
 
     Returns:
-        float32 tensor of the shape of ``images``, in its range of values; the edge is continued outwards.
+        float32 tensor of the shape of ``images``, in [0, 255]; the edge is continued outwards.
     """
     batch, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
-    shift = shift * width / 224
-    spread = tf.constant([scale, shear, shift, shear, scale, shift])
-    a0, a1, a2, b0, b1, b2 = tf.unstack(spread[:, None] * tf.random.stateless_uniform([6, batch], seed, -1.0, 1.0))
-    # Pixel (x, y) of the result is taken from (a0 x + a1 y + a2, b0 x + b1 y + b2); without shift, the middle stays.
-    a0, b1, x, y = a0 + 1.0, b1 + 1.0, (width - 1) / 2, (height - 1) / 2
-    a2, b2 = a2 + x - a0 * x - a1 * y, b2 + y - b0 * x - b1 * y
-    zero = tf.zeros([batch])
-    transform = tf.stack([a0, a1, a2, b0, b1, b2, zero, zero], axis=1)
-    return keras.ops.image.affine_transform(tf.cast(images, tf.float32), transform, fill_mode="nearest")
+    seeds = tf.random.split(seed, 3)
+    spread = tf.stack([scale, shear, shift * width / 224, shear, scale, shift * width / 224])
+    a0, a1, a2, b0, b1, b2 = tf.unstack(
+        spread[:, None, None, None] * tf.random.stateless_uniform([6, batch, 1, 1], seeds[0], -1.0, 1.0)
+    )
+    across, down = tf.unstack(_waves(seeds[1], batch, height, width, bend * width / 224))
+    # Pixel (x, y) of the result is taken from these places; without shift and bend, the middle stays where it is.
+    x, y = tf.range(width, dtype=tf.float32)[None, None, :], tf.range(height, dtype=tf.float32)[None, :, None]
+    from_middle_x, from_middle_y = x - (width - 1) / 2, y - (height - 1) / 2
+    taken_x = x + a0 * from_middle_x + a1 * from_middle_y + a2 + across
+    taken_y = y + b0 * from_middle_x + b1 * from_middle_y + b2 + 2 * down
+    moved = _resampled(tf.cast(images[..., 0], tf.float32), taken_x, taken_y)
+    if tone:
+        exponent = tf.exp(tf.random.stateless_uniform([batch, 1, 1], seeds[2], -tone, tone / 2))
+        paper = tf.reduce_max(moved, axis=[1, 2], keepdims=True)
+        moved = paper - paper * tf.pow(1 - moved / paper, exponent)
+    return moved[..., None]
+
+
+def _waves(seed: tf.Tensor, batch: tf.Tensor, height: int, width: int, size: float) -> tf.Tensor:
+    """Smooth random fields, two for each picture, of standard deviation ``size``: sums of cosine waves.
+
+    float32 tensor of shape (2, batch, height, width). With three waves down and seven across, what is bent together is
+    about as wide as one character.
+    """
+    down, across = (
+        np.cos(np.pi * np.arange(count)[:, None] * (np.arange(pixels) + 0.5) / pixels).astype("float32")
+        for count, pixels in ((3, height), (7, width))
+    )
+    heights = tf.random.stateless_normal([2, batch, 3, 7], seed) * size / np.sqrt((down**2).mean(1).sum() * 4)
+    return tf.linalg.matmul(down, heights @ across, transpose_a=True)
+
+
+def _resampled(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """The pictures, float32 of shape (batch, height, width), at other places: each is between four pixels."""
+    batch, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
+    x, y = tf.clip_by_value(x, 0.0, width - 1.0), tf.clip_by_value(y, 0.0, height - 1.0)
+    left = tf.minimum(tf.cast(x, tf.int32), width - 2)
+    top = tf.minimum(tf.cast(y, tf.int32), height - 2)
+    right_share, lower_share = x - tf.cast(left, tf.float32), y - tf.cast(top, tf.float32)
+    place = tf.range(batch)[:, None, None] * (height * width) + top * width + left
+    pixels = tf.reshape(images, [-1])
+    upper, upper_right, lower, lower_right = (tf.gather(pixels, place + i) for i in (0, 1, width, width + 1))
+    above = upper + right_share * (upper_right - upper)
+    below = lower + right_share * (lower_right - lower)
+    return above + lower_share * (below - above)
 
 
 def training_batches(
@@ -53,6 +101,8 @@ def training_batches(
     batch_size: int,
     seed: int,
     augmented: bool = True,
+    bend: float = 0.0,
+    tone: float = 0.0,
     first_epoch: int = 0,
     length: int = LENGTH,
 ) -> tuple[tf.data.Dataset, int]:
@@ -61,13 +111,18 @@ def training_batches(
     Order and augmentation follow from ``seed`` (and TensorFlow's global seed). The stream can start at any epoch, so
     a training that was interrupted sees what it would have seen; the batches before are read and passed over.
 
+    Args:
+        augmented: whether the pictures are changed by `augment`; ``bend`` and ``tone`` say how strongly there.
+
     Returns:
         The dataset, and the number of steps in an epoch. Its elements are pictures, float32 of shape (batch_size,
         image_size, image_size, 1) in [-1, 1], and a tuple of ``length`` labels, int64 of shape (batch_size,).
 
     Raises:
-        CourseError: ``batch_size`` is below 1 or above the number of training records, or the records are unusable.
+        CourseError: ``batch_size`` is below 1 or above the number of training records, ``bend`` or ``tone`` is below 0,
+            or the records are unusable.
     """
+    check(bend >= 0 and tone >= 0, f"bend is {bend} and tone {tone}, but neither must be below 0.")
     in_order = open_records(records, "train", image_size, length)
     count = int(in_order.cardinality())
     in_range = 1 <= batch_size <= count
@@ -78,7 +133,7 @@ def training_batches(
     def prepare(batch: tf.Tensor, step: tf.Tensor):
         images, labels = parse_records(batch, image_size, length)
         if augmented:
-            images = augment(images, tf.stack([tf.constant(seed, tf.int64), step]))
+            images = augment(images, tf.stack([tf.constant(seed, tf.int64), step]), bend=bend, tone=tone)
         images = tf.ensure_shape(scaled(images), [batch_size, image_size, image_size, 1])
         return images, tuple(tf.unstack(labels, length, axis=1))
 

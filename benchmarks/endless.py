@@ -1,0 +1,85 @@
+"""The outlook: train on captchas that never come again, ``python -m benchmarks.endless``.
+
+The network and the number of steps are those of the course's defaults, but in every epoch each of the 4,500 texts for
+training is drawn anew instead of augmented. The result is scored as any recipe, and added to
+``results/accuracy/endless.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import random
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+
+import numpy as np
+
+from benchmarks.accuracy import fresh_picture, known_parameters, report, save, score_model
+from utils.captchas import LENGTH, cores, draw_texts
+from utils.tfrecords import labels_of, shuffled
+
+
+def drawings(texts: list[str], seed: int, image_size: int, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """All texts again and again, in a new order and drawn anew each time.
+
+    Yields:
+        Pictures, uint8 of shape (batch_size, image_size, image_size, 1), and labels, int64 of shape (batch_size, 4).
+    """
+    draw = partial(fresh_picture, image_size=image_size)
+    epoch = 0
+    with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn")) as pool:
+        while True:
+            order = random.Random(f"order {seed} {epoch}").sample(texts, len(texts))
+            for start in range(0, len(order) - batch_size + 1, batch_size):
+                share = order[start : start + batch_size]
+                pictures = pool.map(draw, [(text, f"endless {seed} {epoch}") for text in share], chunksize=8)
+                yield np.stack(list(pictures))[..., None], np.array([labels_of(text) for text in share])
+            epoch += 1
+
+
+def train(values: dict[str, object], seed: int) -> dict[str, object]:
+    """Train on fresh drawings with these parameters, and score the model like that of any recipe."""
+    from utils import model, training
+    from utils.model import keras
+    from utils.quiet import tf
+
+    size, batch_size, epochs = (values[name] for name in ("image_size", "batch_size", "epochs"))
+    keras.utils.set_random_seed(seed)
+    keras.config.set_dtype_policy(model.fastest_dtype())
+    drawn = shuffled(draw_texts(values["captcha_count"], seed), seed)  # split as notebook 02 does it
+    held_out, texts = drawn[: values["test_count"]], drawn[values["test_count"] :]
+    images = np.stack([fresh_picture((text, seed), size) for text in held_out])[..., None]
+    labels = np.array([labels_of(text) for text in held_out])
+    signature = (tf.TensorSpec((batch_size, size, size, 1), tf.uint8), tf.TensorSpec((batch_size, LENGTH), tf.int64))
+    batches = tf.data.Dataset.from_generator(
+        lambda: drawings(texts, seed, size, batch_size), output_signature=signature
+    ).map(lambda images, labels: (model.scaled(images), tuple(tf.unstack(labels, axis=1))))
+    steps = len(texts) // batch_size
+    network = model.alexnet(size, fc_units=values["fc_units"], dropout=values["dropout"])
+    training.compile_model(network, values["learning_rate"], epochs, steps)
+    history = network.fit(
+        batches.prefetch(2),
+        epochs=epochs,
+        steps_per_epoch=steps,
+        verbose=0,
+        shuffle=False,
+        callbacks=[training.Evaluation(images, labels)],
+    )
+    minutes = round(sum(history.history["seconds"]) / 60, 2)
+    return {"seed": seed, "minutes": minutes} | score_model(network, images, labels, drawn)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--epochs", type=int, default=known_parameters()["epochs"])
+    options = parser.parse_args()
+    values = known_parameters() | {"augmentation": False, "epochs": options.epochs}
+    for seed in options.seeds:
+        report("endless", save("endless", values, train(values, seed)))
+
+
+if __name__ == "__main__":
+    main()
