@@ -122,11 +122,18 @@ def matrix_product(dtype: str) -> float:
     return 2 * size**3 / 1e9 / best(lambda: product(matrix, matrix).numpy(), 7)
 
 
-def fit(folder: Path, policy: str, steps: int = 40) -> float:
-    """Pictures a second in `fit`: the full AlexNet with BatchNorm, reading and augmentation, after warming up."""
+def fit(folder: Path, policy: str, deterministic: bool = False, steps: int = 40) -> float:
+    """Pictures a second in `fit`: the full AlexNet with BatchNorm, reading and augmentation, after warming up.
+
+    ``deterministic`` has TensorFlow swear that every operation gives the same result each time.
+    """
     from utils.model import alexnet, keras
+    from utils.quiet import tf
     from utils.training import compile_model, training_batches
 
+    if deterministic:
+        keras.utils.set_random_seed(0)
+        tf.config.experimental.enable_op_determinism()
     keras.config.set_dtype_policy(policy)
     batches, _ = training_batches(folder, SIZE, BATCH, 0)
     network = alexnet()
@@ -236,6 +243,9 @@ def all_rows(folder: Path, sizes: list[int]) -> list[dict]:
         fed = row("feed, with augmentation", measure("pipeline", folder / "records"), "pictures/s", trained["value"],
                   f"training in {policy}")  # fmt: skip
         rows += [fed, trained]
+        if policy == policies[-1]:
+            sworn = measure("fit", folder / "records", policy, True)
+            rows.append(row(f"train, {policy}, determinism sworn", sworn, "pictures/s", trained["value"], "without it"))
         rows.append(
             row(f"predict many, {policy}", measure("predict_many", policy), "pictures/s", flops / GFLOP_FORWARD, note)
         )

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from conftest import SIZE
 
-from benchmarks import accuracy, bench
+from benchmarks import accuracy, bench, endless
 from utils.captchas import draw_captcha, draw_texts
 from utils.files import REPO, CourseError
-from utils.results import accuracy_table, read_results
+from utils.results import RESULTS, accuracy_table, mean_and_range, read_results
 from utils.tfrecords import gray
 
 
@@ -68,3 +68,49 @@ def test_readme_agrees_with_the_results():
     readme = (REPO / "README.md").read_text(encoding="utf-8")
     assert bench.table(json.loads(bench.RESULT.read_text())["rows"]) in readme
     assert accuracy_table(read_results(*accuracy.IN_README)) in readme
+
+
+def test_results_are_of_the_recipes_as_they_are():
+    """Whoever changes a recipe, or a default that it rests on, must measure again."""
+    for path in sorted(RESULTS.glob("*.json")):
+        if path.stem != "endless":  # its own program, with the defaults
+            recipe = accuracy.known_parameters() | accuracy.read_recipe(path.stem)
+            assert read_results(path.stem)[0]["parameters"] == recipe, f"run python -m benchmarks.accuracy {path.stem}"
+        assert read_results(path.stem)[0]["runs"]
+
+
+def test_every_recipe_can_be_read():
+    for path in accuracy.RECIPES.glob("*.yaml"):
+        assert accuracy.read_recipe(path.stem).keys() <= accuracy.known_parameters().keys()
+    with pytest.raises(CourseError, match=r"There is no recipe 'best'\. There are: default, long, small"):
+        accuracy.read_recipe("best")
+
+
+def test_results_of_another_recipe_are_dropped_and_a_seed_counts_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(accuracy, "RESULTS", tmp_path)
+    run = {"seed": 0, "minutes": 1.0, "fresh": {"whole": 0.5}, "test": {"whole": 0.5}}
+    for values, seed in (({"epochs": 1}, 0), ({"epochs": 2}, 1), ({"epochs": 2}, 0), ({"epochs": 2}, 1)):
+        accuracy.save("x", values, run | {"seed": seed})
+    found = json.loads((tmp_path / "x.json").read_text())
+    assert found["parameters"] == {"epochs": 2} and [run["seed"] for run in found["runs"]] == [0, 1]
+
+
+def test_mean_and_range():
+    assert mean_and_range([0.9777]) == "97.77 %"
+    assert mean_and_range([0.98, 0.97, 0.99]) == "98.00 % (97.00 to 99.00)"
+
+
+def test_a_result_that_is_not_there_names_the_command():
+    with pytest.raises(CourseError, match=r"run python -m benchmarks\.accuracy never"):
+        read_results("default", "never")
+
+
+def test_endless_drawings_come_never_again():
+    texts = ["0000", "1234", "5678", "9999"]
+    batches = endless.drawings(texts, 0, SIZE, 2)
+    first = [next(batches) for _ in range(4)]  # two epochs
+    batches.close()
+    said = ["".join(map(str, row)) for _, labels in first for row in labels]
+    assert sorted(said[:4]) == sorted(said[4:]) == texts
+    assert len({image.tobytes() for images, _ in first for image in images}) == 8
+    assert np.array_equal(first[0][0][0, ..., 0], gray(draw_captcha(said[0], "endless 0 0"), SIZE))

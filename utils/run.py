@@ -41,9 +41,14 @@ class _Client(PapermillNotebookClient):
     """papermill's client, which also shows how far a long cell is: in place on a terminal, else a line now and then."""
 
     last_line = 0.0
+    bars = True
 
     def process_message(self, msg, cell, cell_index):
-        if msg["msg_type"] == "update_display_data" and BAR_MARK in msg["content"]["data"].get("text/html", ""):
+        if (
+            self.bars
+            and msg["msg_type"] == "update_display_data"
+            and BAR_MARK in msg["content"]["data"].get("text/html", "")
+        ):
             self.show_bar(msg["content"]["data"]["text/plain"], 'value="1.000"' in msg["content"]["data"]["text/html"])
         return super().process_message(msg, cell, cell_index)
 
@@ -59,14 +64,16 @@ class _Engine(NBClientEngine):
     """papermill's engine with our client. Its own bar counts cells, and one of ours takes most of the time."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man, kernel_name, start_timeout=60, **kwargs):
-        _Client(
+    def execute_managed_notebook(cls, nb_man, kernel_name, start_timeout=60, bars=True, **kwargs):
+        client = _Client(
             nb_man,
             kernel_name=kernel_name,
             startup_timeout=start_timeout,
             timeout=None,
             extra_arguments=["--log-level=ERROR"],
-        ).execute()
+        )
+        client.bars = bars
+        client.execute()
 
 
 papermill_engines.register("captcha-course", _Engine)
@@ -107,8 +114,11 @@ def _number(text: str) -> float | str:
         return text
 
 
-def run_notebook(notebook: Path, output: Path, values: dict[str, object]) -> None:
+def run_notebook(notebook: Path, output: Path, values: dict[str, object], bars: bool = True) -> None:
     """Execute one notebook into ``output`` with those of the values that it has parameters for.
+
+    Args:
+        bars: whether the notebook's progress bars are shown on the terminal.
 
     Raises:
         CourseError: a cell failed, and the executed copy is kept, with the error in it; or the kernel died.
@@ -120,7 +130,13 @@ def run_notebook(notebook: Path, output: Path, values: dict[str, object]) -> Non
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         papermill.execute_notebook(
-            str(notebook), str(output), own, engine_name="captcha-course", kernel_name="python3", progress_bar=False
+            str(notebook),
+            str(output),
+            own,
+            engine_name="captcha-course",
+            kernel_name="python3",
+            progress_bar=False,
+            bars=bars,
         )
     except PapermillExecutionError as error:
         raise CourseError(
