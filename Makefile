@@ -39,6 +39,7 @@ bench: $(VENV)/installed
 store: $(VENV)/installed
 	rm -rf workspace runs
 	$(BIN)/python -m utils.run --store
+	$(BIN)/python -m utils.run --solutions --store
 	$(BIN)/python -m ruff format --check .
 
 clean:

@@ -22,7 +22,7 @@ from conftest import SMALL, run_course
 from utils.captchas import find_captchas
 from utils.files import REPO, CourseError, shown
 from utils.model import load_model, probabilities, text_from
-from utils.run import NOTEBOOKS, run_notebook
+from utils.run import NOTEBOOKS, SOLUTIONS, run_notebook
 from utils.scores import place_accuracies
 from utils.tfrecords import gray_picture, read_records
 from utils.training import read_history
@@ -62,7 +62,7 @@ def test_the_saved_model_is_the_one_that_was_scored(course):
 
 def test_the_last_lines_say_where_to_look_and_what_was_reached(course):
     whole = read_history(course.workspace / "model")[-1]["test_whole"]
-    assert "04-predict.ipynb" in course.printed
+    assert NOTEBOOKS[-1].name in course.printed
     for line in (
         "Drawing: 1,500 of 1,500 captchas in",
         "Writing: 1,500 of 1,500 records in",
@@ -93,6 +93,19 @@ def test_a_second_run_has_nothing_to_do_and_says_so(course, tmp_path):
     assert "All 1,500 captchas were already in" in said
     assert "Already there, nothing to do" in said
     assert "10 of 10 epochs with these settings were done before" in said
+
+
+def test_every_solution_is_right(course, tmp_path):
+    """Solved on the small course, each exercise must turn ✅; the lesson, where nobody answered, must say just that."""
+    done = run_course(tmp_path, "--solutions", "-f", str(SMALL), "-p", "workspace", str(course.workspace),
+                      "-o", str(tmp_path / "runs"))  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    for folder, paths, mark in ((tmp_path / "runs" / "solutions", SOLUTIONS, "✅"), (course.runs, NOTEBOOKS, "…")):
+        for path in paths:
+            nb = nbformat.read(folder / path.name, as_version=4)
+            printed = "".join(o.get("text", "") for cell in nb.cells for o in cell.get("outputs", []))
+            marks = re.findall(r"^([✅❌…]) \w+:", printed, re.M)
+            assert len(marks) >= 3 and set(marks) == {mark}, (path, printed[-2000:])
 
 
 def replay(folder):

@@ -12,7 +12,7 @@ import papermill
 import pytest
 
 from utils.files import REPO
-from utils.run import NOTEBOOKS, defaults, source_hash, store
+from utils.run import NOTEBOOKS, SOLUTIONS, defaults, source_hash, store
 
 LARGEST = 1_000_000  # bytes
 MACHINE = re.compile(r"/(home|root|tmp|Users|work|var|opt|usr)/[\w./-]+|[A-Z]:\\\\")
@@ -59,7 +59,11 @@ def good():
     )
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def name(path):
+    return f"{path.parent.name}/{path.stem}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS + SOLUTIONS, ids=name)
 def test_stored_notebooks(path):
     assert problems(nbformat.read(path, as_version=4)) == []
 
@@ -121,7 +125,7 @@ def test_each_rule_can_fail(good, spoil, message):
     assert any(message in problem for problem in problems(bad))
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS + SOLUTIONS, ids=name)
 def test_parameters_are_plain_literals_with_help(path):
     cells = [
         cell for cell in code_cells(nbformat.read(path, as_version=4)) if "parameters" in cell.metadata.get("tags", [])
@@ -135,7 +139,7 @@ def test_parameters_are_plain_literals_with_help(path):
 
 def test_parameters_of_one_name_have_one_default():
     known = {}
-    for path in NOTEBOOKS:
+    for path in NOTEBOOKS + SOLUTIONS:
         for name, value in defaults(path).items():
             assert known.setdefault(name, value) == value, f"{name} in {path.name}"
     assert known["captcha_count"] == 5000 and known["test_count"] == 500 and known["image_size"] == 224
@@ -143,7 +147,7 @@ def test_parameters_of_one_name_have_one_default():
 
 
 def test_every_notebook_starts_with_the_same_setup():
-    first = {code_cells(nbformat.read(path, as_version=4))[0].source for path in NOTEBOOKS}
+    first = {code_cells(nbformat.read(path, as_version=4))[0].source for path in NOTEBOOKS + SOLUTIONS}
     assert len(first) == 1
 
 

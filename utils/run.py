@@ -9,6 +9,7 @@ import hashlib
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
@@ -23,17 +24,18 @@ from utils.files import REPO, CourseError, read_json, shown, workspace_path, wri
 from utils.progress import BAR_MARK
 
 NOTEBOOKS = sorted((REPO / "notebooks").glob("[0-9][0-9]-*.ipynb"))
+SOLUTIONS = sorted((REPO / "notebooks" / "solutions").glob("[0-9][0-9]-*.ipynb"))
 
 
-def find_notebook(number: str) -> Path:
+def find_notebook(number: str, notebooks: Sequence[Path] = NOTEBOOKS) -> Path:
     """The notebook with this number, such as ``"03"``.
 
     Raises:
         CourseError: there is none.
     """
-    found = [notebook for notebook in NOTEBOOKS if notebook.name[:2] == number]
+    found = [notebook for notebook in notebooks if notebook.name[:2] == number]
     if not found:
-        raise CourseError(f"There is no notebook {number} in {shown(REPO / 'notebooks')}.")
+        raise CourseError(f"There is no notebook {number} in {shown(notebooks[0].parent)}.")
     return found[0]
 
 
@@ -188,19 +190,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
     parser.add_argument("-f", "--file", type=Path, help="a YAML file of parameters; -p comes on top")
     parser.add_argument("-o", "--output", type=Path, default=REPO / "runs", help="folder for the executed notebooks")
+    parser.add_argument("--solutions", action="store_true", help="run the solutions of the exercises instead")
     parser.add_argument("--store", action="store_true", help="then store the executed notebooks as the course's own")
     options = parser.parse_args(arguments)
     try:
-        chosen = sorted({find_notebook(number) for number in options.notebooks}) or NOTEBOOKS
+        notebooks, output = NOTEBOOKS, options.output
+        if options.solutions:
+            notebooks, output = SOLUTIONS, options.output / "solutions"
+        chosen = sorted({find_notebook(number, notebooks) for number in options.notebooks}) or notebooks
         known = {name: value for notebook in NOTEBOOKS for name, value in defaults(notebook).items()}
         given = (yaml.safe_load(options.file.read_text(encoding="utf-8")) or {}) if options.file else {}
         values = check_values(given | dict(options.parameter), known)
         for number, notebook in enumerate(chosen, 1):
             print(f"{number} of {len(chosen)}: {notebook.name}", flush=True)
-            run_notebook(notebook, options.output / notebook.name, values)
+            run_notebook(notebook, output / notebook.name, values)
         if options.store:
             for notebook in chosen:
-                store(options.output / notebook.name, notebook)
+                store(output / notebook.name, notebook)
             store_picture(REPO / "notebooks" / "04-predict.ipynb", REPO / "docs" / "predictions.png")
     except (CourseError, OSError) as error:
         print(f"\n{error}", file=sys.stderr)
@@ -209,7 +215,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("\nStopped. Run this again to go on from here.", file=sys.stderr)
         return 130
     workspace = workspace_path(values.get("workspace", known["workspace"]))
-    print(f"Done. The executed notebooks are in {shown(options.output)}: look at {chosen[-1].name} first.")
+    print(f"Done. The executed notebooks are in {shown(output)}: look at {chosen[-1].name} first.")
     report(workspace)
     return 0
 

@@ -245,3 +245,14 @@ def read_records(
     dataset = open_records(records, split, image_size, length).take(most)
     images, labels = zip(*(parse_records(batch, image_size, length) for batch in dataset.batch(500)), strict=True)
     return np.concatenate(images), np.concatenate(labels)
+
+
+def same_as_file(image: np.ndarray, label: Sequence[int], captchas: Path) -> bool:
+    """Whether a picture from a record is, byte for byte, what the file named by its label becomes again.
+
+    Args:
+        image: uint8 array of shape (image_size, image_size, 1).
+        captchas: the folder that the records were made from.
+    """
+    path = captchas / f"{''.join(str(digit) for digit in label)}.png"
+    return path.exists() and np.array_equal(image[..., 0], gray_picture(path, len(image)))

@@ -1,0 +1,243 @@
+"""Checkers for the exercises. They say ✅, or ❌ with what is expected and a hint, or that there is no answer yet.
+
+An exercise has a name, which its checker, its stub in a notebook and its solution share.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from utils.captchas import draw_captcha, find_captchas
+from utils.scores import wilson_interval
+
+
+class Exercise(NamedTuple):
+    """What a checker knows: the kind of value that is expected, how to judge an answer, and a hint for wrong ones.
+
+    ``judge`` gets the answer, and what else `check` was given by name. It returns whether the answer is right, or None
+    if there is none yet.
+    """
+
+    expected: str
+    judge: Callable[..., bool | None]
+    hint: str
+
+
+def check(name: str, answer: object, **facts: object) -> None:
+    """Print what is to be said about an answer. Whatever the answer is, this never fails."""
+    exercise, reason = EXERCISES[name], ""
+    try:
+        right = None if answer is None else exercise.judge(answer, **facts)
+    except Exception as error:  # an answer may be anything, and a function of the learner's may do anything
+        right, reason = False, f" Yours led to {type(error).__name__}: {error}."
+    if right is None:
+        print(f"… {name}: not answered yet. Expected: {exercise.expected}.")
+    elif right:
+        print(f"✅ {name}: right.")
+    else:
+        print(f"❌ {name}: not yet. Expected: {exercise.expected}.{reason} Hint: {exercise.hint}")
+
+
+def near(value: float, share: float = 0.01) -> Callable[[object], bool]:
+    """Judge a number: right if it differs by no more than ``share`` of ``value``."""
+    return lambda answer: abs(_number(answer) - value) <= share * abs(value)
+
+
+def gives(*cases: tuple[tuple, object]) -> Callable[[object], bool | None]:
+    """Judge a function by what it returns: each case is its arguments and the expected result."""
+
+    def judge(answer: object) -> bool | None:
+        results = [answer(*arguments) for arguments, _ in cases]
+        if all(result is None for result in results):
+            return None  # the stub, whose body is still missing
+        for result, (_, expected) in zip(results, cases, strict=True):
+            same = (
+                math.isclose(_number(result), expected, rel_tol=1e-4, abs_tol=1e-6)
+                if isinstance(expected, float)
+                else result == expected
+            )
+            if not same:
+                return False
+        return True
+
+    return judge
+
+
+def _number(value: object) -> float:
+    if isinstance(value, (str, bool)):
+        raise TypeError(f"{value!r} is no number")
+    return float(value)
+
+
+def _palest(answer: object, folder: Path) -> bool:
+    """Whether no captcha in the folder is brighter on average than the one with this text."""
+    means = {path.stem: float(np.asarray(Image.open(path).convert("L")).mean()) for path in find_captchas(folder)}
+    return means[str(answer)] >= max(means.values()) - 1e-9
+
+
+def _drawn_otherwise(answer: object) -> bool:
+    """Whether this is a captcha of the usual size that `draw_captcha` does not draw by itself."""
+    if not isinstance(answer, Image.Image):
+        raise TypeError(f"{type(answer).__name__} is no picture")
+    plain = draw_captcha("2026", 0)
+    return answer.size == plain.size and answer.convert("RGB").tobytes() != plain.tobytes()
+
+
+def with_a_wrong_label(labels: np.ndarray, seed: int) -> np.ndarray:
+    """A copy of the labels, an array of shape (captchas, length), in which one digit of one captcha is wrong."""
+    chance = np.random.default_rng(seed + 7)
+    row, place = chance.integers(len(labels)), chance.integers(labels.shape[1])
+    planted = labels.copy()
+    planted[row, place] = (planted[row, place] + 1 + chance.integers(8)) % 10
+    return planted
+
+
+def _planted(answer: object, labels: np.ndarray, planted: np.ndarray) -> bool:
+    return _number(answer) == np.flatnonzero((labels != planted).any(axis=1))[0]
+
+
+def _worst(answer: object, places: np.ndarray) -> bool:
+    return _number(answer) in range(len(places)) and places[int(answer)] == min(places)
+
+
+def _breaks(answer: object, network: object, image: np.ndarray) -> bool:
+    """Whether the network reads something else when this column of the picture is black."""
+    from utils.model import probabilities
+
+    changed = image.copy()
+    changed[:, int(_number(answer))] = 0
+    before, after = probabilities(network, np.stack([image, changed])).argmax(axis=-1)
+    return bool((before != after).any())
+
+
+def _overlap(answer: object) -> bool:
+    if not isinstance(answer, (bool, np.bool_)):
+        raise TypeError(f"{answer!r} is neither True nor False")
+    return bool(answer) == (wilson_interval(490, 500)[0] <= wilson_interval(485, 500)[1])
+
+
+def _same_set(*right: str) -> Callable[[Sequence[str]], bool]:
+    return lambda answer: not isinstance(answer, str) and set(answer) == set(right)
+
+
+EXERCISES = {
+    # Notebook 01
+    "files_left": Exercise(
+        "a number of files",
+        near(1000 * (1 - (1 - 1 / 1000) ** 2000), 0.01),
+        "one draw misses a text with probability 1 - 1/1,000, and 2,000 draws with that to the power of 2,000.",
+    ),
+    "possible_texts": Exercise(
+        "a whole number",
+        near(36**5, 0),
+        "how many choices are there for the first character? For the first two?",
+    ),
+    "palest": Exercise(
+        "a text of four digits, in quotes",
+        _palest,
+        "open every file of the folder, turn it gray, and look for the highest mean.",
+    ),
+    "harder": Exercise(
+        "a picture of 160 x 60 pixels, drawn otherwise than `draw_captcha` does it",
+        _drawn_otherwise,
+        "make a painter of your own, change its `character_rotate`, and draw with `captchas.seeded`.",
+    ),
+    # Notebook 02
+    "megabytes": Exercise(
+        "a number of megabytes, within a tenth",
+        near(4500 * (64 * 64 + 110) / 1e6, 0.1),
+        "a record is as large as its picture, one byte a pixel, and about a hundred bytes around it.",
+    ),
+    "text_of": Exercise(
+        "a function that turns a list of four digits into a text",
+        gives((([2, 0, 2, 6],), "2026"), (([0, 0, 0, 7],), "0007")),
+        "`str` turns one digit into a text, and `''.join` makes one text of many.",
+    ),
+    "wrong_row": Exercise(
+        "the number of a row, counted from 0",
+        _planted,
+        "`same_as_file` compares a picture with the file that its label names; the file may not even be there.",
+    ),
+    "leak": Exercise(
+        "a function that returns a share between 0 and 1",
+        gives(
+            ((["0001", "0002"], ["0003", "0004"]), 0.0),
+            ((["0001", "0002", "0003"], ["0003", "0004"]), 0.5),
+            ((["0001", "0002"], ["0001", "0002"]), 1.0),
+        ),
+        "count the test texts that are in the set of the training texts, and divide by the number of *test* texts.",
+    ),
+    # Notebook 03
+    "steps_in_all": Exercise(
+        "a whole number of steps",
+        lambda answer, epochs, steps: _number(answer) == epochs * steps,
+        "in one epoch there are as many steps as there are whole batches.",
+    ),
+    "cross_entropy": Exercise(
+        "a function that returns a number",
+        gives(
+            (([0.0] * 10, 3), math.log(10)),
+            (([2.0, 0.0, 0.0], 0), -math.log(math.e**2 / (math.e**2 + 2))),
+            (([1.0, 5.0, -3.0], 2), -math.log(math.e**-3 / (math.e + math.e**5 + math.e**-3))),
+        ),
+        "exponentiate all logits, divide the true digit's by the sum of all, and take minus the natural logarithm.",
+    ),
+    "chance_of_letters": Exercise(
+        "a number",
+        near(math.log(26), 0.005),
+        "with ten digits it was the logarithm of ten.",
+    ),
+    "fc6_weights": Exercise(
+        "a whole number",
+        lambda answer, network: _number(answer) == np.prod(network.get_layer("fc6").kernel.shape),
+        "every one of the numbers that go in is multiplied by one weight for every one that comes out.",
+    ),
+    "harmful": Exercise(
+        "a set of two of the four names",
+        _same_set("mirror", "upside down"),
+        "after which change can you no longer tell what the digits were, or read them in another order?",
+    ),
+    # Notebook 04
+    "worst_output": Exercise(
+        "0, 1, 2 or 3",
+        _worst,
+        "`places` holds the four accuracies, and NumPy has `argmin`.",
+    ),
+    "if_independent": Exercise(
+        "a number between 0 and 1",
+        lambda answer, places: math.isclose(_number(answer), np.prod(places), abs_tol=5e-4),
+        "the chance that four independent things all happen is the product of their chances.",
+    ),
+    "refused": Exercise(
+        "a whole number of captchas",
+        lambda answer, chances: _number(answer) == (chances.max(axis=-1).prod(axis=-1) < 0.9).sum(),
+        "the confidence in a whole captcha is the product of its four; `chances.max(axis=-1)` has the four.",
+    ),
+    "breaking_column": Exercise(
+        "the number of a column, counted from 0, whose blackening changes the reading",
+        _breaks,
+        "make one copy of the picture for each column, blacken it there, and let the network read all copies at once.",
+    ),
+    # Notebook 05
+    "fastest": Exercise(
+        "a number of pictures a second, within a fiftieth",
+        near(200 / 4.11, 0.02),
+        "divide what the machine can do in a second by what one picture costs.",
+    ),
+    "overlap": Exercise(
+        "True or False",
+        _overlap,
+        "`scores.wilson_interval` gives both; they overlap if the better one's lower end lies below the other's upper.",
+    ),
+    "enough": Exercise(
+        "a number of captchas, within a tenth",
+        near(1.96**2 * 0.99 * 0.01 / 0.002**2, 0.1),
+        "half the width of the interval is about 1.96 times the square root of p (1 - p) / n. Solve for n.",
+    ),
+}
