@@ -1,8 +1,7 @@
-"""The outlook: train on captchas that never come again, ``python -m benchmarks.endless``.
+"""The outlook: train on captchas that never come again, ``python -m benchmarks.endless small``.
 
-The network and the number of steps are those of the course's defaults, but in every epoch each of the 4,500 texts for
-training is drawn anew instead of augmented. The result is scored as any recipe, and added to
-``results/accuracy/endless.json``.
+Network and number of steps are those of the recipe, but in every epoch each of the texts for training is drawn anew
+instead of augmented. The model is scored as any other, and the result added to ``results/accuracy/small-endless.json``.
 """
 
 from __future__ import annotations
@@ -16,9 +15,11 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.accuracy import fresh_picture, known_parameters, report, save, score_model
+from benchmarks.accuracy import fresh_picture, known_parameters, read_recipe, report, save, score_model
 from utils.captchas import LENGTH, cores, draw_texts
 from utils.tfrecords import labels_of, shuffled
+
+ENDLESS = "endless"
 
 
 def drawings(texts: list[str], seed: int, image_size: int, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -73,12 +74,13 @@ def train(values: dict[str, object], seed: int) -> dict[str, object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", help="of a recipe, which is a file in benchmarks/recipes/")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--epochs", type=int, default=known_parameters()["epochs"])
     options = parser.parse_args()
-    values = known_parameters() | {"augmentation": False, "epochs": options.epochs}
+    values = known_parameters() | read_recipe(options.name) | {"augmentation": False}
+    name = f"{options.name}-{ENDLESS}"
     for seed in options.seeds:
-        report("endless", save("endless", values, train(values, seed)))
+        report(name, save(name, values, train(values, seed)))
 
 
 if __name__ == "__main__":
