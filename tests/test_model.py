@@ -107,9 +107,21 @@ def test_probabilities_do_not_depend_on_the_batch(small):
     assert np.allclose(probabilities(small, images, batch_size=3), probabilities(small, images), atol=1e-6)
 
 
-def test_scaling():
-    assert models.scaled(np.array([0, 255], np.uint8)).numpy().tolist() == [-1, 1]
-    assert models.scaled(np.array([51], np.uint8)).numpy() == pytest.approx(-0.6)
+def test_scaling_gives_every_picture_the_same_contrast():
+    """Whether the ink is pale or dark, the paper comes out as 1, the text as about 0, a darker dot below it."""
+    images = np.full((3, 8, 8, 1), 240, np.uint8)
+    for image, ink in zip(images, (40, 140, 220), strict=True):
+        image[2:6, 2:6] = ink
+    images[0, 0, 0] = 0
+    found = models.scaled(images).numpy()[..., 0]
+    assert found.dtype == np.float32 and found.min() >= -1 and found.max() == 1
+    assert (found[:, 7, 7] == 1).all()
+    assert np.abs(found[:, 3, 3]).max() < 0.05
+    assert found[0, 0, 0] < -0.1  # the dot is darker than the text
+
+
+def test_scaling_of_a_picture_without_ink():
+    assert (models.scaled(np.full((1, 4, 4, 1), 200, np.uint8)).numpy() == 1).all()
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])

@@ -132,8 +132,21 @@ def _first_weights(batch_norm: bool) -> dict[str, dict]:
 
 
 def scaled(images: np.ndarray | tf.Tensor) -> tf.Tensor:
-    """Pictures of 0 (black) to 255 (white) as float32 in [-1, 1]: what the network takes, in training and after."""
-    return tf.cast(images, tf.float32) / 127.5 - 1.0
+    """Pictures as the network takes them, in training and after: all of the same contrast, however pale their ink.
+
+    Args:
+        images: shape (batch, height, width, 1), from 0 for black to 255 for white, of any number type.
+
+    Returns:
+        float32 tensor of that shape in [-1, 1]: 1 for the paper, about 0 for the text, below it for darker dots and
+        arcs. How dark the text is, is measured as the mean darkness of a picture weighted by darkness itself.
+    """
+    images = tf.cast(images, tf.float32)
+    paper = tf.reduce_max(images, axis=[1, 2, 3], keepdims=True)
+    darkness = paper - images
+    total = tf.reduce_sum(darkness, axis=[1, 2, 3], keepdims=True)
+    of_text = tf.math.divide_no_nan(tf.reduce_sum(darkness**2, axis=[1, 2, 3], keepdims=True), total)
+    return 1.0 - tf.minimum(tf.math.divide_no_nan(darkness, of_text), 2.0)
 
 
 def native_bfloat16() -> bool:
