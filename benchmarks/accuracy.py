@@ -28,7 +28,7 @@ from utils.scores import wilson_interval
 
 STEPS = ("01", "02", "03")
 RECIPES = REPO / "benchmarks" / "recipes"
-IN_README = ("default",)
+IN_README = ("default", "long")
 FRESH_TEXTS = 5_000  # as many as a course of 5,000 captchas leaves unused
 FRESH_SEEDS = ("fresh 0", "fresh 1")  # never used for a captcha of the course, whose seeds are numbers
 

@@ -34,9 +34,6 @@ WRONG = {
     "if_independent": (PLACES.mean(), {"places": PLACES}),
     "refused": (int((CHANCES.max(axis=-1) < 0.9).sum()), {"chances": CHANCES}),  # digits, not captchas
     "breaking_column": (999, {"network": None, "image": np.zeros((96, 96, 1), np.uint8)}),
-    "fastest": (200 * 4.11, {}),
-    "overlap": (False, {}),
-    "enough": (500, {}),
 }
 
 

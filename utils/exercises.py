@@ -14,7 +14,6 @@ import numpy as np
 from PIL import Image
 
 from utils.captchas import draw_captcha, find_captchas
-from utils.scores import wilson_interval
 
 
 class Exercise(NamedTuple):
@@ -114,12 +113,6 @@ def _breaks(answer: object, network: object, image: np.ndarray) -> bool:
     changed[:, int(_number(answer))] = 0
     before, after = probabilities(network, np.stack([image, changed])).argmax(axis=-1)
     return bool((before != after).any())
-
-
-def _overlap(answer: object) -> bool:
-    if not isinstance(answer, (bool, np.bool_)):
-        raise TypeError(f"{answer!r} is neither True nor False")
-    return bool(answer) == (wilson_interval(490, 500)[0] <= wilson_interval(485, 500)[1])
 
 
 def _same_set(*right: str) -> Callable[[Sequence[str]], bool]:
@@ -223,21 +216,5 @@ EXERCISES = {
         "the number of a column, counted from 0, whose blackening changes the reading",
         _breaks,
         "make one copy of the picture for each column, blacken it there, and let the network read all copies at once.",
-    ),
-    # Notebook 05
-    "fastest": Exercise(
-        "a number of pictures a second, within a fiftieth",
-        near(200 / 4.11, 0.02),
-        "divide what the machine can do in a second by what one picture costs.",
-    ),
-    "overlap": Exercise(
-        "True or False",
-        _overlap,
-        "`scores.wilson_interval` gives both; they overlap if the better one's lower end lies below the other's upper.",
-    ),
-    "enough": Exercise(
-        "a number of captchas, within a tenth",
-        near(1.96**2 * 0.99 * 0.01 / 0.002**2, 0.1),
-        "half the width of the interval is about 1.96 times the square root of p (1 - p) / n. Solve for n.",
     ),
 }
