@@ -8,19 +8,14 @@ stand in neither split, drawn twice. Every result is added to ``results/accuracy
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import random
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from collections.abc import Sequence
 
 import numpy as np
 import yaml
 
 from benchmarks.bench import machine, put_table
-from utils.captchas import cores, draw_captcha, draw_texts
 from utils.files import REPO, check, read_json, workspace_path, write_json
 from utils.results import RESULTS, accuracy_table, read_results
 from utils.run import check_values, defaults, find_notebook, run_notebook
@@ -29,33 +24,6 @@ from utils.scores import wilson_interval
 STEPS = ("01", "02", "03")
 RECIPES = REPO / "benchmarks" / "recipes"
 IN_README = ("default", "long")
-FRESH_TEXTS = 5_000  # as many as a course of 5,000 captchas leaves unused
-FRESH_SEEDS = ("fresh 0", "fresh 1")  # never used for a captcha of the course, whose seeds are numbers
-
-
-def fresh_picture(text_and_seed: tuple[str, str], image_size: int) -> np.ndarray:
-    """Draw one captcha straight to what the network sees, uint8 of shape (image_size, image_size)."""
-    from utils.tfrecords import gray
-
-    text, seed = text_and_seed
-    return gray(draw_captcha(text, seed), image_size)
-
-
-def fresh_captchas(used: Sequence[str], image_size: int, batch: int = 500) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Captchas of texts that are not ``used``, each drawn once with each of the fresh seeds, in batches.
-
-    Yields:
-        Pictures, uint8 of shape (batch, image_size, image_size, 1), and labels, int64 of shape (batch, 4).
-    """
-    unused = sorted(set(draw_texts(10_000, 0)) - set(used))
-    texts = random.Random("fresh").sample(unused, min(FRESH_TEXTS, len(unused)))
-    wanted = [(text, seed) for seed in FRESH_SEEDS for text in texts]
-    with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn")) as pool:
-        for start in range(0, len(wanted), batch):
-            share = wanted[start : start + batch]
-            pictures = pool.map(partial(fresh_picture, image_size=image_size), share, chunksize=25)
-            labels = np.array([[int(char) for char in text] for text, _ in share])
-            yield np.stack(list(pictures))[..., None], labels
 
 
 def score(right: np.ndarray) -> dict[str, float]:
@@ -84,15 +52,24 @@ def measure(values: dict[str, object], seed: int, workspace: str) -> dict[str, o
 
 
 def score_model(model, images: np.ndarray, labels: np.ndarray, used: Sequence[str]) -> dict[str, dict[str, float]]:
-    """The scores of a model on its test captchas, and on fresh ones of texts that are not ``used``."""
-    from utils.model import probabilities
+    """The scores of a model on its test captchas, and on fresh ones of texts that are not ``used``.
+
+    Each is scored twice: read once as it is, and read by the average of five shifts.
+    """
+    from utils.fresh import fresh_captchas, fresh_texts
+    from utils.model import averaged_probabilities, probabilities
     from utils.scores import right_places
 
-    def right(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        return right_places(probabilities(model, images).argmax(axis=-1), labels)
-
-    fresh = np.concatenate([right(*batch) for batch in fresh_captchas(used, images.shape[1])])
-    return {"test": score(right(images, labels)), "fresh": score(fresh)}
+    right = {name: [] for name in ("test", "test_averaged", "fresh", "fresh_averaged")}
+    for name, batches in (
+        ("test", [(images, labels)]),
+        ("fresh", fresh_captchas(fresh_texts(used), images.shape[1])),
+    ):
+        for some, truth in batches:
+            right[name].append(right_places(probabilities(model, some).argmax(axis=-1), truth))
+            averaged = averaged_probabilities(model, some).argmax(axis=-1)
+            right[f"{name}_averaged"].append(right_places(averaged, truth))
+    return {name: score(np.concatenate(parts)) for name, parts in right.items()}
 
 
 def known_parameters() -> dict[str, object]:
@@ -146,8 +123,8 @@ def report(name: str, result: dict[str, object]) -> None:
     fresh, test = result["fresh"], result["test"]
     print(
         f"{name}, seed {result['seed']}: {fresh['whole']:.2%} of {fresh['captchas']:,} fresh captchas read whole "
-        f"({fresh['low']:.2%} to {fresh['high']:.2%}), {test['whole']:.1%} of the test captchas, "
-        f"after {result['minutes']} minutes of training",
+        f"({fresh['low']:.2%} to {fresh['high']:.2%}), {result['fresh_averaged']['whole']:.2%} when averaged over five "
+        f"shifts, {test['whole']:.1%} of the test captchas, after {result['minutes']} minutes of training",
         flush=True,
     )
 

@@ -11,13 +11,13 @@ import multiprocessing
 import random
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 
 import numpy as np
 
-from benchmarks.accuracy import fresh_picture, known_parameters, read_recipe, report, save, score_model
-from utils.captchas import LENGTH, cores, draw_texts
-from utils.tfrecords import labels_of, shuffled
+from benchmarks.accuracy import known_parameters, read_recipe, report, save, score_model
+from utils.captchas import LENGTH, cores, draw_captcha, draw_texts
+from utils.fresh import fresh_captchas
+from utils.tfrecords import gray, labels_of, shuffled
 
 ENDLESS = "endless"
 
@@ -28,15 +28,15 @@ def drawings(texts: list[str], seed: int, image_size: int, batch_size: int) -> I
     Yields:
         Pictures, uint8 of shape (batch_size, image_size, image_size, 1), and labels, int64 of shape (batch_size, 4).
     """
-    draw = partial(fresh_picture, image_size=image_size)
     epoch = 0
     with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn")) as pool:
         while True:
             order = random.Random(f"order {seed} {epoch}").sample(texts, len(texts))
             for start in range(0, len(order) - batch_size + 1, batch_size):
                 share = order[start : start + batch_size]
-                pictures = pool.map(draw, [(text, f"endless {seed} {epoch}") for text in share], chunksize=8)
-                yield np.stack(list(pictures))[..., None], np.array([labels_of(text) for text in share])
+                drawn = pool.map(draw_captcha, share, [f"endless {seed} {epoch}"] * len(share), chunksize=8)
+                pictures = np.stack([gray(picture, image_size) for picture in drawn])[..., None]
+                yield pictures, np.array([labels_of(text) for text in share])
             epoch += 1
 
 
@@ -51,8 +51,7 @@ def train(values: dict[str, object], seed: int) -> dict[str, object]:
     keras.config.set_dtype_policy(model.fastest_dtype())
     drawn = shuffled(draw_texts(values["captcha_count"], seed), seed)  # split as notebook 02 does it
     held_out, texts = drawn[: values["test_count"]], drawn[values["test_count"] :]
-    images = np.stack([fresh_picture((text, seed), size) for text in held_out])[..., None]
-    labels = np.array([labels_of(text) for text in held_out])
+    images, labels = map(np.concatenate, zip(*fresh_captchas([(text, seed) for text in held_out], size), strict=True))
     signature = (tf.TensorSpec((batch_size, size, size, 1), tf.uint8), tf.TensorSpec((batch_size, LENGTH), tf.int64))
     batches = tf.data.Dataset.from_generator(
         lambda: drawings(texts, seed, size, batch_size), output_signature=signature

@@ -7,7 +7,7 @@ import pytest
 from conftest import SIZE
 
 from benchmarks import accuracy, bench, endless
-from utils.captchas import draw_captcha, draw_texts
+from utils.captchas import draw_captcha
 from utils.files import REPO, CourseError
 from utils.results import RESULTS, accuracy_table, mean_and_range, read_results
 from utils.tfrecords import gray
@@ -46,17 +46,6 @@ def test_tables_have_their_place(tmp_path):
         bench.put_table(page, "u", "new")
 
 
-def test_fresh_captchas_stand_in_neither_split():
-    used = draw_texts(9_990, 0)
-    batches = list(accuracy.fresh_captchas(used, SIZE, batch=8))
-    assert [len(images) for images, _ in batches] == [8, 8, 4]
-    texts = ["".join(map(str, row)) for _, labels in batches for row in labels]
-    assert len(set(texts)) == 10 and sorted(texts[:10]) == sorted(texts[10:])
-    assert not set(texts) & set(used)
-    assert np.array_equal(batches[0][0][3][..., 0], gray(draw_captcha(texts[3], "fresh 0"), SIZE))
-    assert np.array_equal(batches[-1][0][-1][..., 0], gray(draw_captcha(texts[-1], "fresh 1"), SIZE))
-
-
 def test_score():
     right = np.array([[True, True], [True, False], [True, True], [False, True]])
     found = accuracy.score(right)
@@ -90,7 +79,8 @@ def test_every_recipe_can_be_read():
 
 def test_results_of_another_recipe_are_dropped_and_a_seed_counts_once(tmp_path, monkeypatch):
     monkeypatch.setattr(accuracy, "RESULTS", tmp_path)
-    run = {"seed": 0, "minutes": 1.0, "fresh": {"whole": 0.5}, "test": {"whole": 0.5}}
+    scores = {name: {"whole": 0.5} for name in ("fresh", "fresh_averaged", "test", "test_averaged")}
+    run = {"seed": 0, "minutes": 1.0} | scores
     for values, seed in (({"epochs": 1}, 0), ({"epochs": 2}, 1), ({"epochs": 2}, 0), ({"epochs": 2}, 1)):
         accuracy.save("x", values, run | {"seed": seed})
     found = json.loads((tmp_path / "x.json").read_text())

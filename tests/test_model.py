@@ -198,3 +198,54 @@ def test_bfloat16_is_used_only_where_the_processor_has_it(monkeypatch):
     assert flags("flags : fpu avx512f avx512_bf16 sse") == "mixed_bfloat16"
     assert flags("flags : amx_bf16") == "mixed_bfloat16"
     assert flags("flags : fpu avx2 avx512f") == "float32"
+
+
+def test_averaging_moves_the_picture_in_each_direction_and_keeps_its_edge():
+    """A stand-in that reports the brightness of one pixel shows which pictures it was given."""
+    asked = []
+
+    class Spy:
+        def predict_on_batch(self, images):
+            asked.append(np.asarray(images)[0, :, :, 0])
+            return [np.zeros((len(images), 10), np.float32)] * 4
+
+    image = np.full((1, 9, 9, 1), 255, np.uint8)
+    image[0, 4, 4] = 0
+    chances = models.averaged_probabilities(Spy(), image, shift=2)
+    assert chances.shape == (1, 4, 10) and np.allclose(chances, 0.1)
+    places = sorted(np.argwhere(picture < 0.9).tolist()[0] for picture in asked)
+    assert places == [[2, 4], [4, 2], [4, 4], [4, 6], [6, 4]]
+    assert all((picture == 1).sum() == 80 for picture in asked)  # all other pixels are paper, also at the edge
+
+
+def test_averaging_is_the_mean_of_logarithms(small):
+    image = pictures(1)
+    same = models.averaged_probabilities(small, image, shift=0)
+    assert np.allclose(same, probabilities(small, image), atol=1e-5)
+
+
+def test_a_compact_model_predicts_almost_the_same(tmp_path):
+    keras.utils.set_random_seed(1)
+    network = alexnet(SIZE, fc_units=24)
+    for place in range(4):
+        network.get_layer(f"digit_{place}").set_weights(
+            [np.random.default_rng(place).normal(size=(24, 10)), np.ones(10)]
+        )
+    models.save_compact(network, tmp_path / "small.npz", {"seed": 7})
+    loaded, records = models.load_compact(tmp_path / "small.npz", SIZE)
+    assert records == {"seed": 7}
+    assert (tmp_path / "small.npz").stat().st_size < 2.1 * network.count_params()
+    assert np.allclose(probabilities(loaded, pictures(20)), probabilities(network, pictures(20)), atol=0.02)
+    with pytest.raises(CourseError, match=r"takes pictures of 96x96, and image_size is 224: set image_size = 96"):
+        models.load_compact(tmp_path / "small.npz", 224)
+
+
+def test_a_compact_model_that_is_missing_or_damaged(tmp_path):
+    with pytest.raises(CourseError, match="There is no"):
+        models.load_compact(tmp_path / "small.npz", SIZE)
+    models.save_compact(alexnet(SIZE, fc_units=8), tmp_path / "small.npz", {})
+    good, middle = (tmp_path / "small.npz").read_bytes(), 3_000_000
+    for bad in (good[:middle], good[:middle] + bytes([good[middle] ^ 255]) + good[middle + 1 :], b"no model", b""):
+        (tmp_path / "small.npz").write_bytes(bad)
+        with pytest.raises(CourseError, match="is no whole model"):
+            models.load_compact(tmp_path / "small.npz", SIZE)

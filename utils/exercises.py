@@ -120,6 +120,7 @@ def _same_set(*right: str) -> Callable[[Sequence[str]], bool]:
 
 
 EXERCISES = {
+    # Notebook 00
     # Notebook 01
     "files_left": Exercise(
         "a number of files",
@@ -217,4 +218,7 @@ EXERCISES = {
         _breaks,
         "make one copy of the picture for each column, blacken it there, and let the network read all copies at once.",
     ),
+    # Notebook 05
+    # Notebook 06
+    # Notebook 07
 }

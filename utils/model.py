@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import zipfile
 from pathlib import Path
@@ -179,6 +180,22 @@ def probabilities(model: keras.Model, images: np.ndarray, batch_size: int = 250)
     return np.concatenate(parts)
 
 
+def averaged_probabilities(model: keras.Model, images: np.ndarray, shift: int = 4) -> np.ndarray:
+    """What the model thinks on average of a picture and of four copies moved by ``shift`` pixels, one in each direction.
+
+    The average is taken of the logarithms, so that one strong doubt counts. It costs five times the time. Introduced in
+    notebook 05; shapes as for `probabilities`. Known as test-time augmentation: Krizhevsky, Sutskever, Hinton, "ImageNet
+    classification with deep convolutional neural networks" (2012), averaged over ten crops.
+    """
+    height, width = images.shape[1:3]
+    wider = np.pad(images, ((0, 0), (shift, shift), (shift, shift), (0, 0)), mode="edge")
+    total = 0.0
+    for down, right in ((0, 0), (-shift, 0), (shift, 0), (0, -shift), (0, shift)):
+        moved = wider[:, shift + down : shift + down + height, shift + right : shift + right + width]
+        total = total + np.log(np.maximum(probabilities(model, moved), 1e-12))
+    return tf.nn.softmax(total / 5).numpy()
+
+
 def text_from(labels: np.ndarray, chars: str = DIGITS) -> str:
     """The text that a row of labels stands for: the opposite of `utils.tfrecords.labels_of`."""
     return "".join(chars[label] for label in labels)
@@ -190,6 +207,44 @@ def save_model(model: keras.Model, path: Path, optimizer: bool = False) -> None:
         model = keras.Model(model.inputs, model.outputs, name=model.name)
     with write_aside(path) as part:
         model.save(part)
+
+
+def save_compact(model: keras.Model, path: Path, records: dict) -> None:
+    """Save only the weights, as float16 in an ``.npz`` file: a third of a ``.keras`` file at most, see `load_compact`.
+
+    Args:
+        records: the settings of the records that the model was trained on, kept beside the weights.
+    """
+    about = {"image_size": model.input_shape[1], "fc_units": model.get_layer("fc7").units, "records": records}
+    with write_aside(path) as part:
+        np.savez(part, json.dumps(about), *(weight.astype(np.float16) for weight in model.get_weights()))
+
+
+def load_compact(path: Path, image_size: int) -> tuple[keras.Model, dict]:
+    """Load a model that `save_compact` has saved: an AlexNet of that width with those weights.
+
+    Returns:
+        The model, and the settings of the records that it was trained on.
+
+    Raises:
+        CourseError: there is no such file, it is damaged, or its model takes pictures of another size.
+    """
+    check(path.exists(), f"There is no {shown(path)}: fetch the course again, or run 03-train-alexnet.ipynb.")
+    try:
+        with np.load(path, allow_pickle=False) as file:  # reads everything and compares checksums
+            about, *weights = (file[name] for name in file.files)
+        about = json.loads(str(about))
+        model = alexnet(about["image_size"], fc_units=about["fc_units"])
+        model.set_weights([weight.astype(np.float32) for weight in weights])
+    except (zipfile.BadZipFile, EOFError, OSError, ValueError, KeyError) as error:
+        raise CourseError(f"{shown(path)} is no whole model: fetch it again, or run 03-train-alexnet.ipynb.") from error
+    size = about["image_size"]
+    check(
+        size == image_size,
+        f"{shown(path)} takes pictures of {size}x{size}, and image_size is {image_size}: "
+        f"set image_size = {size}, or run 03-train-alexnet.ipynb with yours.",
+    )
+    return model, about["records"]
 
 
 def load_model(path: Path, image_size: int, length: int = LENGTH, compiled: bool = False) -> keras.Model:

@@ -1,0 +1,30 @@
+"""Fresh captchas: of texts that no split holds, the same each time, and labelled with their own texts."""
+
+import numpy as np
+from conftest import SIZE
+
+from utils.captchas import draw_captcha, draw_texts
+from utils.fresh import SEEDS, fresh_captchas, fresh_texts
+from utils.model import text_from
+from utils.tfrecords import gray
+
+
+def test_fresh_texts_stand_in_neither_split():
+    used = draw_texts(9_990, 0)
+    wanted = fresh_texts(used)
+    assert len(wanted) == 20 and len(set(wanted)) == 20
+    assert not {text for text, _ in wanted} & set(used)
+    assert [seed for _, seed in wanted] == [SEEDS[0]] * 10 + [SEEDS[1]] * 10
+    assert fresh_texts(used, 7) == wanted[:7]
+    assert len(fresh_texts(draw_texts(5_000, 1))) == 10_000
+
+
+def test_fresh_captchas_are_drawn_and_labelled_one_by_one():
+    wanted = fresh_texts(draw_texts(9_996, 0))
+    batches = list(fresh_captchas(wanted, SIZE, batch=3))
+    assert [len(images) for images, _ in batches] == [3, 3, 2]
+    images, labels = map(np.concatenate, zip(*batches, strict=True))
+    assert images.dtype == np.uint8 and images.shape == (8, SIZE, SIZE, 1)
+    for image, label, (text, seed) in zip(images, labels, wanted, strict=True):
+        assert text_from(label) == text
+        assert np.array_equal(image[..., 0], gray(draw_captcha(text, seed), SIZE))

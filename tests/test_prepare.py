@@ -1,0 +1,77 @@
+"""A notebook that is opened first finds, or makes, what it needs; what is there is never made twice or mixed up."""
+
+import json
+
+import pytest
+from conftest import SIZE
+
+from utils import prepare
+from utils.captchas import find_captchas
+from utils.files import CourseError
+from utils.model import alexnet, save_compact, save_model
+from utils.tfrecords import read_records
+
+
+def test_captchas_are_drawn_only_where_there_are_none(tmp_path, capsys):
+    folder = prepare.ready_captchas(tmp_path, 12, seed=3)
+    assert len(find_captchas(folder)) == 12
+    assert "yet: drawing 12, as notebook 01 does" in capsys.readouterr().out
+    assert prepare.ready_captchas(tmp_path, 5000, seed=4) == folder  # other values ask for nothing new
+    assert len(find_captchas(folder)) == 12 and capsys.readouterr().out == ""
+
+
+def test_interrupted_drawing_is_completed_with_its_own_settings(tmp_path, capsys):
+    folder = prepare.ready_captchas(tmp_path, 12, seed=3)
+    before = {path.name: path.read_bytes() for path in find_captchas(folder)}
+    for path in find_captchas(folder)[:5]:
+        path.unlink()
+    prepare.ready_captchas(tmp_path, 99, seed=4)
+    assert {path.name: path.read_bytes() for path in find_captchas(folder)} == before
+    assert "Of 12 captchas" in capsys.readouterr().out
+
+
+def test_pictures_of_ones_own_are_left_alone(tmp_path, captcha_folder):
+    (tmp_path / "captchas").mkdir()
+    for path in find_captchas(captcha_folder)[:3]:
+        (tmp_path / "captchas" / path.name).write_bytes(path.read_bytes())
+    assert len(find_captchas(prepare.ready_captchas(tmp_path, 12, seed=0))) == 3
+
+
+def test_records_are_written_only_where_there_are_none(tmp_path, capsys):
+    records = prepare.ready_records(tmp_path, 20, 5, seed=0, image_size=SIZE)
+    printed = capsys.readouterr().out
+    assert "as notebook 01 does" in printed and "as notebook 02 does" in printed
+    assert [len(read_records(records, split, SIZE)[0]) for split in ("train", "test")] == [15, 5]
+    written = (records / "train.tfrecord").stat().st_mtime_ns
+    assert prepare.ready_records(tmp_path, 99, 9, seed=9, image_size=SIZE) == records
+    assert (records / "train.tfrecord").stat().st_mtime_ns == written and capsys.readouterr().out == ""
+
+
+@pytest.fixture
+def catch_up(tmp_path, monkeypatch):
+    """A small model in the place of the one that comes with the course, as trained on records of seed 0."""
+    path = tmp_path / "models" / "catch-up.npz"
+    save_compact(alexnet(SIZE, fc_units=8), path, {"seed": 0, "image_size": SIZE})
+    monkeypatch.setattr(prepare, "CATCH_UP", path)
+    return path
+
+
+def test_the_model_of_notebook_03_comes_first(tmp_path, catch_up, capsys):
+    assert prepare.ready_model(tmp_path, SIZE).get_layer("fc7").units == 8
+    assert "comes with the course" in capsys.readouterr().out
+    save_model(alexnet(SIZE, fc_units=16), tmp_path / "model" / "alexnet.keras")
+    assert prepare.ready_model(tmp_path, SIZE).get_layer("fc7").units == 16
+    assert "as notebook 03 has trained it" in capsys.readouterr().out
+
+
+def test_it_says_when_your_test_captchas_may_have_been_trained_on(tmp_path, catch_up, capsys):
+    for seed, warned in ((0, False), (1, True)):
+        (tmp_path / "records").mkdir(exist_ok=True)
+        (tmp_path / "records" / "records.json").write_text(json.dumps({"seed": seed, "image_size": SIZE}))
+        prepare.ready_model(tmp_path, SIZE)
+        assert ("some of your test captchas may have been" in capsys.readouterr().out) == warned
+
+
+def test_a_model_for_other_pictures_says_what_to_do(tmp_path, catch_up):
+    with pytest.raises(CourseError, match=r"set image_size = 96, or run 03-train-alexnet\.ipynb"):
+        prepare.ready_model(tmp_path, 128)

@@ -1,0 +1,45 @@
+"""Captchas that no model of the course has seen: other texts, other drawings. Introduced in notebook 06."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+
+from utils.captchas import cores, draw_captcha, draw_texts
+from utils.tfrecords import gray, labels_of
+
+TEXTS = 5_000  # as many as a course of 5,000 captchas leaves unused
+SEEDS = ("fresh 0", "fresh 1")  # never used for a captcha of the course, whose seeds are numbers
+
+
+def fresh_texts(used: Sequence[str], most: int = len(SEEDS) * TEXTS) -> list[tuple[str, str]]:
+    """Texts that are not ``used``, each with the seed to draw it: first all with one seed, then all with the other.
+
+    Args:
+        used: the texts of all captchas, whether for training or for the test.
+        most: no more than this many.
+    """
+    unused = sorted(set(draw_texts(10_000, 0)) - set(used))
+    texts = random.Random("fresh").sample(unused, min(TEXTS, len(unused)))
+    return [(text, seed) for seed in SEEDS for text in texts][:most]
+
+
+def fresh_captchas(
+    wanted: Sequence[tuple[str, str]], image_size: int, batch: int = 500
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Draw captchas of these texts and seeds on all cores, batch by batch, so that memory stays flat.
+
+    Yields:
+        Pictures as a record holds them, uint8 of shape (batch, image_size, image_size, 1), and labels, int64 of shape
+        (batch, 4).
+    """
+    with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn")) as pool:
+        for start in range(0, len(wanted), batch):
+            texts, seeds = zip(*wanted[start : start + batch], strict=True)
+            drawn = pool.map(draw_captcha, texts, seeds, chunksize=25)
+            pictures = np.stack([gray(picture, image_size) for picture in drawn])[..., None]
+            yield pictures, np.array([labels_of(text) for text in texts])
