@@ -17,6 +17,8 @@ CHANCES = np.random.default_rng(0).dirichlet(np.full(10, 0.05), size=(50, 4))
 
 # A typical wrong answer to each exercise, and what its checker is given beside the answer.
 WRONG = {
+    # Notebook 00
+    # Notebooks 01 to 04
     "files_left": (1000, {}),  # forgot that files overwrite each other
     "possible_texts": (5**36, {}),
     "palest": ("9999", {"folder": "captchas"}),
@@ -34,6 +36,9 @@ WRONG = {
     "if_independent": (PLACES.mean(), {"places": PLACES}),
     "refused": (int((CHANCES.max(axis=-1) < 0.9).sum()), {"chances": CHANCES}),  # digits, not captchas
     "breaking_column": (999, {"network": None, "image": np.zeros((96, 96, 1), np.uint8)}),
+    # Notebook 05
+    # Notebook 06
+    # Notebook 07
 }
 
 

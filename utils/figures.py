@@ -141,3 +141,10 @@ def show_predictions(
             side.set(color=color, linewidth=2 if right else 4, linestyle=line, capstyle="butt")
         confidence = "  ".join(f"{char}: {share:.0%}" for char, share in zip(read, chance.max(axis=-1), strict=True))
         ax.set_xlabel(confidence, fontsize=8.5)
+
+
+# Notebook 05
+
+# Notebook 06
+
+# Notebook 07

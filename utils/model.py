@@ -181,11 +181,11 @@ def probabilities(model: keras.Model, images: np.ndarray, batch_size: int = 250)
 
 
 def averaged_probabilities(model: keras.Model, images: np.ndarray, shift: int = 4) -> np.ndarray:
-    """What the model thinks on average of a picture and of four copies moved by ``shift`` pixels, one in each direction.
+    """What the model thinks on average of a picture and of four copies, moved by ``shift`` pixels in each direction.
 
     The average is taken of the logarithms, so that one strong doubt counts. It costs five times the time. Introduced in
-    notebook 05; shapes as for `probabilities`. Known as test-time augmentation: Krizhevsky, Sutskever, Hinton, "ImageNet
-    classification with deep convolutional neural networks" (2012), averaged over ten crops.
+    notebook 05; shapes as for `probabilities`. The method is known as test-time augmentation: Krizhevsky, Sutskever and
+    Hinton, "ImageNet classification with deep convolutional neural networks" (2012), averaged over ten crops.
     """
     height, width = images.shape[1:3]
     wider = np.pad(images, ((0, 0), (shift, shift), (shift, shift), (0, 0)), mode="edge")

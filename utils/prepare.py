@@ -1,4 +1,4 @@
-"""Make what a notebook needs and no earlier one has made yet, and say so: any notebook can be the first that is opened."""
+"""Make what a notebook needs and no earlier one has made, and say so: any notebook can be the first that is opened."""
 
 from __future__ import annotations
 
