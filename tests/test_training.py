@@ -247,3 +247,21 @@ def test_a_loss_that_is_no_number_stops_with_advice(records, tmp_path):
 def test_no_history_names_the_notebook_to_run(tmp_path):
     with pytest.raises(CourseError, match=r"run 03-train-alexnet\.ipynb first"):
         training.read_history(tmp_path)
+
+
+def test_smoothed_cross_entropy_by_hand():
+    """With smoothing s, the truth should get 1 - s + s/10 and every other digit s/10."""
+    logits = np.random.default_rng(0).normal(size=(5, 10)).astype("float32")
+    labels = np.array([0, 3, 9, 3, 1])
+    logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    for smoothing in (0.0, 0.1):
+        wanted = np.eye(10)[labels] * (1 - smoothing) + smoothing / 10
+        loss = training.SmoothedCrossentropy(smoothing)
+        assert float(loss(labels, logits)) == pytest.approx(-(wanted * logs).sum(axis=1).mean(), rel=1e-5)
+    again = training.SmoothedCrossentropy.from_config(training.SmoothedCrossentropy(0.2).get_config())
+    assert again.label_smoothing == 0.2
+
+
+def test_impossible_label_smoothing():
+    with pytest.raises(CourseError, match=r"label_smoothing is 1\.0, but must be at least 0 and below 1"):
+        training.compile_model(alexnet(SIZE, fc_units=16), 0.001, 1, 1, label_smoothing=1.0)
