@@ -211,7 +211,7 @@ def test_averaging_moves_the_picture_in_each_direction_and_keeps_its_edge():
 
     image = np.full((1, 9, 9, 1), 255, np.uint8)
     image[0, 4, 4] = 0
-    chances = models.averaged_probabilities(Spy(), image, shift=2)
+    chances = models.averaged_probabilities(Spy(), image, shift=2 / 9)
     assert chances.shape == (1, 4, 10) and np.allclose(chances, 0.1)
     places = sorted(np.argwhere(picture < 0.9).tolist()[0] for picture in asked)
     assert places == [[2, 4], [4, 2], [4, 4], [4, 6], [6, 4]]

@@ -145,6 +145,52 @@ def show_predictions(
 
 # Notebook 05
 
+
+def plot_recipes(names: Sequence[str], accuracies: Sequence[Sequence[float]], title: str) -> None:
+    """One row for each recipe: a bar to the mean of its accuracies (0 to 1), and a dot for each seed."""
+    means = [float(np.mean(values)) for values in accuracies]
+    _, ax = plt.subplots(figsize=(9, 0.42 * len(names) + 1.2))
+    ax.barh(names, means, color=RIGHT, height=0.6, alpha=0.35)
+    for row, values in enumerate(accuracies):
+        ax.plot(values, [row] * len(values), "o", color=RIGHT)
+        ax.text(max(values) + 0.012, row, f"{means[row]:.1%}", va="center")
+    ax.set(title=title, xlim=(0, 1.1))
+    ax.set_xticks(np.linspace(0, 1, 6))
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+
+
+def plot_growth(counts: Sequence[int], accuracies: Sequence[Sequence[float]], title: str) -> None:
+    """Accuracy (0 to 1) against the number of training captchas, which doubles from mark to mark."""
+    _, ax = plt.subplots(figsize=(7, 3.6))
+    ax.plot(counts, [np.mean(values) for values in accuracies], color=RIGHT)
+    for count, values in zip(counts, accuracies, strict=True):
+        ax.plot([count] * len(values), values, "o", color=RIGHT)
+        ax.annotate(f"{np.mean(values):.1%}", (count, max(values)), (0, 7), textcoords="offset points", ha="center")
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(counts, [f"{count:,}" for count in counts])
+    ax.minorticks_off()
+    ax.set(title=title, xlabel="training captchas", ylabel="fresh captchas read whole", ylim=(-0.03, 1.12))
+    ax.set_yticks(np.linspace(0, 1, 6))
+    ax.yaxis.set_major_formatter(PercentFormatter(1))
+    ax.margins(x=0.1)
+
+
+def plot_speed(names: Sequence[str], measured: Sequence[float], limits: Sequence[float], unit: str) -> None:
+    """What was measured, as bars, each with the most that the machine could do as a mark."""
+    _, ax = plt.subplots(figsize=(9, 0.45 * len(names) + 1.2))
+    ax.barh(names, measured, color=RIGHT, height=0.6, label="measured")
+    ax.plot(limits, range(len(names)), "|", color=WRONG, markersize=22, markeredgewidth=3, label="limit")
+    for row, (value, limit) in enumerate(zip(measured, limits, strict=True)):
+        ax.text(max(value, limit) * 1.03, row, f"{value:,.0f} of {limit:,.0f}, {value / limit:.0%}", va="center")
+    ax.set(title="Measured speed, and the most that the machine could do", xlabel=unit)
+    ax.set_xlim(0, 1.35 * max([*measured, *limits]))
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    ax.legend(loc="lower right")
+
+
 # Notebook 06
 
 # Notebook 07

@@ -180,18 +180,26 @@ def probabilities(model: keras.Model, images: np.ndarray, batch_size: int = 250)
     return np.concatenate(parts)
 
 
-def averaged_probabilities(model: keras.Model, images: np.ndarray, shift: int = 4) -> np.ndarray:
-    """What the model thinks on average of a picture and of four copies, moved by ``shift`` pixels in each direction.
+def averaged_probabilities(model: keras.Model, images: np.ndarray, shift: float = 1 / 56) -> np.ndarray:
+    """What the model thinks on average of a picture and of four copies, each moved a little in another direction.
 
     The average is taken of the logarithms, so that one strong doubt counts. It costs five times the time. Introduced in
-    notebook 05; shapes as for `probabilities`. The method is known as test-time augmentation: Krizhevsky, Sutskever and
-    Hinton, "ImageNet classification with deep convolutional neural networks" (2012), averaged over ten crops.
+    notebook 05. The method is known as test-time augmentation: Krizhevsky, Sutskever and Hinton, "ImageNet classification
+    with deep convolutional neural networks" (2012), averaged over ten crops.
+
+    Args:
+        images: uint8 array of shape (captchas, image_size, image_size, 1).
+        shift: how far the copies are moved, as a share of the width: 4 pixels of 224.
+
+    Returns:
+        float32 array as from `probabilities`.
     """
     height, width = images.shape[1:3]
-    wider = np.pad(images, ((0, 0), (shift, shift), (shift, shift), (0, 0)), mode="edge")
+    far = round(width * shift)
+    wider = np.pad(images, ((0, 0), (far, far), (far, far), (0, 0)), mode="edge")
     total = 0.0
-    for down, right in ((0, 0), (-shift, 0), (shift, 0), (0, -shift), (0, shift)):
-        moved = wider[:, shift + down : shift + down + height, shift + right : shift + right + width]
+    for down, right in ((0, 0), (-far, 0), (far, 0), (0, -far), (0, far)):
+        moved = wider[:, far + down : far + down + height, far + right : far + right + width]
         total = total + np.log(np.maximum(probabilities(model, moved), 1e-12))
     return tf.nn.softmax(total / 5).numpy()
 
