@@ -37,6 +37,10 @@ WRONG = {
     "refused": (int((CHANCES.max(axis=-1) < 0.9).sum()), {"chances": CHANCES}),  # digits, not captchas
     "breaking_column": (999, {"network": None, "image": np.zeros((96, 96, 1), np.uint8)}),
     # Notebook 05
+    "fastest": (200 * 4.11, {}),
+    "overlap": (False, {}),
+    "enough": (500, {}),
+    "own_recipe": (0.3, {"to_beat": 0.35}),
     # Notebook 06
     # Notebook 07
 }

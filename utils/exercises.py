@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from utils.captchas import draw_captcha, find_captchas
+from utils.scores import wilson_interval
 
 
 class Exercise(NamedTuple):
@@ -113,6 +114,12 @@ def _breaks(answer: object, network: object, image: np.ndarray) -> bool:
     changed[:, int(_number(answer))] = 0
     before, after = probabilities(network, np.stack([image, changed])).argmax(axis=-1)
     return bool((before != after).any())
+
+
+def _overlap(answer: object) -> bool:
+    if not isinstance(answer, (bool, np.bool_)):
+        raise TypeError(f"{answer!r} is neither True nor False")
+    return bool(answer) == (wilson_interval(490, 500)[0] <= wilson_interval(485, 500)[1])
 
 
 def _same_set(*right: str) -> Callable[[Sequence[str]], bool]:
@@ -219,6 +226,26 @@ EXERCISES = {
         "make one copy of the picture for each column, blacken it there, and let the network read all copies at once.",
     ),
     # Notebook 05
+    "fastest": Exercise(
+        "a number of pictures a second, within a fiftieth",
+        near(200 / 4.11, 0.02),
+        "divide what the machine can do in a second by what one picture costs.",
+    ),
+    "overlap": Exercise(
+        "True or False",
+        _overlap,
+        "`scores.wilson_interval` gives both; they overlap if the better one's lower end lies below the other's upper.",
+    ),
+    "enough": Exercise(
+        "a number of captchas, within a tenth",
+        near(1.96**2 * 0.99 * 0.01 / 0.002**2, 0.1),
+        "half the width of the interval is about 1.96 times the square root of p (1 - p) / n. Solve for n.",
+    ),
+    "own_recipe": Exercise(
+        "an accuracy above that of the trial *as it is*",
+        lambda answer, to_beat: to_beat < _number(answer) <= 1,
+        "with so few captchas, steps are what is missing: how could the same epochs have more of them?",
+    ),
     # Notebook 06
     # Notebook 07
 }

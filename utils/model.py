@@ -184,8 +184,8 @@ def averaged_probabilities(model: keras.Model, images: np.ndarray, shift: float 
     """What the model thinks on average of a picture and of four copies, each moved a little in another direction.
 
     The average is taken of the logarithms, so that one strong doubt counts. It costs five times the time. Introduced in
-    notebook 05. The method is known as test-time augmentation: Krizhevsky, Sutskever and Hinton, "ImageNet classification
-    with deep convolutional neural networks" (2012), averaged over ten crops.
+    notebook 05. The method is known as test-time augmentation: Krizhevsky, Sutskever and Hinton, "ImageNet
+    classification with deep convolutional neural networks" (2012), averaged over ten crops.
 
     Args:
         images: uint8 array of shape (captchas, image_size, image_size, 1).
