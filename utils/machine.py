@@ -25,6 +25,10 @@ GFLOP_FORWARD = 1.37  # one 224x224 picture through the full AlexNet, a multiply
 GFLOP_TRAINING = 3 * GFLOP_FORWARD  # forward, and backward twice that
 MEMORY = 2.9e9  # bytes that training takes at the defaults
 DISK = 1.5e9  # bytes of the workspace at its fullest: captchas 0.04, records 0.25, two checkpoints of 0.56 GB each
+PACKAGES = (
+    "Run `python -m pip install -r requirements.txt` in the folder of the course, and restart the kernel; "
+    "if nothing changes, this notebook runs in another Python: choose another kernel."
+)
 FINE, SLOW, LACKING = "✓ fine", "! slow", "✗ not yet"
 
 
@@ -108,7 +112,8 @@ class Rows(list[Row]):
         return "\n".join([*lines, self.verdict()])
 
     def _repr_html_(self) -> str:
-        cells = [("", "what", "found", "needed", "what to do"), *((row.mark, *row[:3], row.advice) for row in self)]
+        marked = ((row.mark.replace(" ", "\u00a0"), *row[:3], row.advice) for row in self)
+        cells = [("", "what", "found", "needed", "what to do"), *marked]
         style = 'style="text-align:left; white-space:normal; vertical-align:top"'
         lines = ["".join(f"<td {style}>{_as_html(cell)}</td>" for cell in line) for line in cells]
         lines[0] = lines[0].replace("td", "th")
@@ -146,8 +151,7 @@ def readiness(workspace: str | Path) -> Rows:
                 f"{few}; {named}" if other else few,
                 "the versions in `requirements.txt`",
                 not other,
-                "Run `python -m pip install -r requirements.txt` in the folder of the course, and restart the kernel; "
-                "if nothing changes, this notebook runs in another Python: choose another kernel.",
+                PACKAGES,
             ),
             _row(
                 "free memory",
@@ -174,7 +178,7 @@ def readiness(workspace: str | Path) -> Rows:
             _row(
                 "native bfloat16",
                 "yes" if native_bfloat16() else "no",
-                "no, but it is fast",
+                "helpful",
                 native_bfloat16(),
                 "Nothing to do: the training takes float32 instead, and lasts nearly twice as long.",
                 SLOW,
@@ -206,21 +210,24 @@ def matrix_product(dtype: str, size: int = 4096) -> float:
 
     Args:
         dtype: ``"float32"`` or ``"bfloat16"``.
-        size: rows and columns of both matrices. At 2048 it takes an eighth of the time, and says nearly the same.
+        size: rows and columns of both matrices. 2048 takes an eighth of the time, and says nearly the same.
 
     Raises:
-        CourseError: TensorFlow is missing, or cannot be loaded.
+        CourseError: TensorFlow cannot be loaded.
     """
-    try:
-        from utils.quiet import tf
-    except ImportError as error:
-        raise CourseError(
-            "TensorFlow cannot be loaded: run `python -m pip install -r requirements.txt`, and restart the kernel."
-        ) from error
+    tf = _tensorflow()
     matrix = tf.cast(tf.random.stateless_normal([size, size], (0, 0)), dtype)
     product = tf.function(tf.matmul)
     product(matrix, matrix)
     return 2 * size**3 / 1e9 / best(lambda: product(matrix, matrix).numpy(), 7)
+
+
+def _tensorflow():
+    try:
+        from utils.quiet import tf
+    except ImportError as error:
+        raise CourseError(f"TensorFlow cannot be loaded: {PACKAGES[0].lower()}{PACKAGES[1:]}") from error
+    return tf
 
 
 def training_share(dtype: str) -> float:
