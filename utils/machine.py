@@ -46,6 +46,11 @@ def native_bfloat16() -> bool:
     return platform.machine() == "x86_64" and ("avx512_bf16" in flags or "amx_bf16" in flags)
 
 
+def fastest_dtype() -> str:
+    """The dtype policy to train in here: ``"mixed_bfloat16"`` where the processor has it, else ``"float32"``."""
+    return "mixed_bfloat16" if native_bfloat16() else "float32"
+
+
 def _free_memory() -> int:
     """Bytes of memory that a program can still get; in a container, no more than the container may take in all."""
     limit = Path("/sys/fs/cgroup/memory.max")

@@ -10,7 +10,7 @@ import numpy as np
 
 from utils.captchas import DIGITS, LENGTH
 from utils.files import CourseError, check, shown, write_aside
-from utils.machine import native_bfloat16
+from utils.machine import fastest_dtype as fastest_dtype  # notebook 03 takes it from here
 from utils.quiet import tf  # before keras, which imports TensorFlow too
 
 import keras  # isort: skip
@@ -148,11 +148,6 @@ def scaled(images: np.ndarray | tf.Tensor) -> tf.Tensor:
     total = tf.reduce_sum(darkness, axis=[1, 2, 3], keepdims=True)
     of_text = tf.math.divide_no_nan(tf.reduce_sum(darkness**2, axis=[1, 2, 3], keepdims=True), total)
     return 1.0 - tf.minimum(tf.math.divide_no_nan(darkness, of_text), 2.0)
-
-
-def fastest_dtype() -> str:
-    """The dtype policy to train in here: ``"mixed_bfloat16"`` where the processor has it, else ``"float32"``."""
-    return "mixed_bfloat16" if native_bfloat16() else "float32"
 
 
 def probabilities(model: keras.Model, images: np.ndarray, batch_size: int = 250) -> np.ndarray:
