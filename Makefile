@@ -30,7 +30,7 @@ lint: $(VENV)/installed
 	$(BIN)/python -m ruff format --check .
 
 lab: $(VENV)/installed
-	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m jupyter lab --notebook-dir=. notebooks/01-generate-captchas.ipynb
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m jupyter lab --notebook-dir=. notebooks/00-start-here.ipynb
 
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.bench $(ARGS)

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 import numpy as np
 import yaml
 
-from benchmarks.bench import machine, put_table
+from benchmarks.bench import put_table
 from utils.files import REPO, check, read_json, workspace_path, write_json
+from utils.machine import machine
 from utils.results import RESULTS, accuracy_table, read_results
 from utils.run import check_values, defaults, find_notebook, run_notebook
 from utils.scores import wilson_interval

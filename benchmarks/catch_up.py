@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 
 from benchmarks.accuracy import known_parameters, measure, read_recipe, report, save, score_model
-from benchmarks.bench import machine
 from utils.files import REPO, read_json, shown, workspace_path, write_json
+from utils.machine import machine
 from utils.model import load_compact, load_model, save_compact
 from utils.prepare import CATCH_UP
 from utils.tfrecords import SETTINGS, read_records

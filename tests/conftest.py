@@ -55,7 +55,7 @@ def run_course(folder: Path, *arguments: str, timeout: int = 900) -> subprocess.
 
 @pytest.fixture(scope="session")
 def course(tmp_path_factory) -> Course:
-    """papermill runs notebooks 01 to 04 at the values of small.yaml, in a workspace and a folder of their own."""
+    """papermill runs all notebooks at the values of small.yaml, in a workspace and a folder of their own."""
     folder = tmp_path_factory.mktemp("course")
     workspace, runs = folder / "workspace", folder / "runs"
     done = run_course(folder, "-f", str(SMALL), "-p", "workspace", str(workspace), "-o", str(runs))

@@ -22,7 +22,7 @@ from conftest import SMALL, run_course
 from utils.captchas import find_captchas
 from utils.files import REPO, CourseError, shown
 from utils.model import load_model, probabilities, text_from
-from utils.run import NOTEBOOKS, SOLUTIONS, run_notebook
+from utils.run import NOTEBOOKS, SOLUTIONS, find_notebook, run_notebook
 from utils.scores import place_accuracies
 from utils.tfrecords import gray_picture, read_records
 from utils.training import read_history
@@ -143,7 +143,7 @@ def test_nbval_would_notice_another_result(course, tmp_path):
 def test_plain_papermill_works_from_a_folder_that_is_not_the_repository(tmp_path):
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     command = [
-        sys.executable, "-m", "papermill", "--no-progress-bar", str(NOTEBOOKS[0]), str(tmp_path / "out.ipynb"),
+        sys.executable, "-m", "papermill", "--no-progress-bar", str(find_notebook("01")), str(tmp_path / "out.ipynb"),
         "-p", "captcha_count", "20", "-p", "workspace", str(tmp_path / "workspace"),
     ]  # fmt: skip
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)

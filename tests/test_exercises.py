@@ -18,6 +18,9 @@ CHANCES = np.random.default_rng(0).dirichlet(np.full(10, 0.05), size=(50, 4))
 # A typical wrong answer to each exercise, and what its checker is given beside the answer.
 WRONG = {
     # Notebook 00
+    "what_it_says": (426, {"text": "0426"}),  # a number loses its zero
+    "pictures_in_all": (15 * 4500, {"pictures": 4500}),  # epochs not changed
+    "order_of_cells": ((20, 20), {}),  # from top to bottom both times
     # Notebooks 01 to 04
     "files_left": (1000, {}),  # forgot that files overwrite each other
     "possible_texts": (5**36, {}),

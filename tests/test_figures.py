@@ -26,6 +26,15 @@ def test_gray_pictures_are_shown_gray_over_the_full_range():
     assert axes[0].images[0].get_clim() == (0, 255)
 
 
+def test_the_map_names_every_notebook_in_order_and_the_files():
+    figures.plot_course()
+    said = [text.get_text() for text in plt.gca().texts]
+    assert [text for text in said if text.isdigit()] == [f"0{number}" for number in range(8)]
+    for name in ("captchas/2026.png", "train.tfrecord", "test.tfrecord", "alexnet.keras", "workspace/"):
+        assert any(name in text for text in said), name
+    assert plt.gca().get_xlim() == (0, 10) and plt.gca().get_ylim() == (0, 5)  # pictures must not zoom in on themselves
+
+
 def test_places_are_counted():
     figures.plot_places(["01", "02", "11"], chars="012")
     assert [text.get_text() for text in plt.gca().texts] == ["2", "1", "0", "0", "2", "1"]

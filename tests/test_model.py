@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from conftest import SIZE
 
+from utils import machine
 from utils import model as models
 from utils.files import CourseError
 from utils.model import alexnet, keras, load_model, probabilities, save_model, text_from
@@ -191,8 +192,8 @@ def test_a_full_disk_while_saving(small, tmp_path):
 
 def test_bfloat16_is_used_only_where_the_processor_has_it(monkeypatch):
     def flags(text):
-        monkeypatch.setattr(models.Path, "read_text", lambda *arguments, **keywords: text)
-        monkeypatch.setattr(models.platform, "machine", lambda: "x86_64")
+        monkeypatch.setattr(machine.Path, "read_text", lambda *arguments, **keywords: text)
+        monkeypatch.setattr(machine.platform, "machine", lambda: "x86_64")
         return models.fastest_dtype()
 
     assert flags("flags : fpu avx512f avx512_bf16 sse") == "mixed_bfloat16"

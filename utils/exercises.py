@@ -128,6 +128,21 @@ def _same_set(*right: str) -> Callable[[Sequence[str]], bool]:
 
 EXERCISES = {
     # Notebook 00
+    "what_it_says": Exercise(
+        "a text of four digits, in quotes",
+        lambda answer, text: answer == text,
+        "look again, and mind the quotes: 0042 without them would be the number 42.",
+    ),
+    "pictures_in_all": Exercise(
+        "a whole number of pictures",
+        lambda answer, pictures: _number(answer) == 30 * pictures,
+        "after the change, run the cell of the parameters and then every cell below it, and read section 2 again.",
+    ),
+    "order_of_cells": Exercise(
+        "two numbers in brackets",
+        lambda answer: tuple(answer) == (5, 20),
+        "the numbers beside the cells tell the order for the first; for the second, read from top to bottom.",
+    ),
     # Notebook 01
     "files_left": Exercise(
         "a number of files",

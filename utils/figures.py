@@ -10,15 +10,83 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Circle, FancyBboxPatch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image
 
-from utils.captchas import DIGITS
+from utils.captchas import DIGITS, draw_captcha
 from utils.files import REPO
 
 plt.style.use(REPO / "utils" / "course.mplstyle")
 
 RIGHT, WRONG = "#0072B2", "#D55E00"
+
+
+# Notebook 00
+
+
+def plot_course() -> None:
+    """A map of the course: what becomes of a text, which notebook makes each step, and where the files are."""
+    _, ax = plt.subplots(figsize=(10, 5))
+    ax.set(xlim=(0, 10), ylim=(0, 5), aspect="equal")
+    ax.axis("off")
+    picture = draw_captcha("2026", 0)
+    things = {  # what it is, and where in the workspace
+        "text": "",
+        "captchas": "captchas/2026.png",
+        "records": "records/\ntrain.tfrecord\ntest.tfrecord",
+        "model": "model/\nalexnet.keras",
+        "readings": "",
+    }
+    centres = [0.85 + 2.075 * number for number in range(len(things))]
+    for x, (name, files) in zip(centres, things.items(), strict=True):
+        _box(ax, x - 0.65, 1.95, 1.3, 1.2, "0.95", "0.6")
+        ax.text(x, 3.25, name, ha="center", va="bottom", weight="bold")
+        ax.text(x, 1.85, files, ha="center", va="top", family="monospace", fontsize=8.5, color="0.3")
+    for x, said in ((centres[0], '"2026"'), (centres[-1], '"2026" ✓')):
+        ax.text(x, 2.55, said, ha="center", va="center", family="monospace", fontsize=13)
+    x = centres[1]
+    ax.imshow(picture, extent=(x - 0.56, x + 0.56, 2.34, 2.76), zorder=3)
+    _box(ax, x - 0.56, 2.34, 1.12, 0.42, "none", "0.6", zorder=4)
+    for front, step in enumerate((0.14, 0.0, -0.14)):  # gray squares, one in front of the other
+        left, bottom, layer = centres[2] - 0.36 + step, 2.19 + step, 3 + 2 * front
+        extent = (left, left + 0.72, bottom, bottom + 0.72)
+        ax.imshow(picture.convert("L"), cmap="gray", vmin=0, vmax=255, extent=extent, aspect="auto", zorder=layer)
+        _box(ax, left, bottom, 0.72, 0.72, "none", "0.6", zorder=layer + 1)
+    for number, height in enumerate((0.9, 0.75, 0.6, 0.5, 0.4)):  # layers, as in drawings of AlexNet
+        _box(ax, centres[3] - 0.46 + 0.2 * number, 2.55 - height / 2, 0.12, height, RIGHT, RIGHT)
+    ax.text(centres[0], 1.85, "in the folder\nworkspace/", ha="center", va="top", fontsize=8.5, color="0.3")
+    _badge(ax, 0.46, 4.35, "00")
+    ax.text(0.46, 4.05, "start\nhere", ha="center", va="top", fontsize=10)
+    steps = ("01", "generate\ncaptchas"), ("02", "write\nTFRecords"), ("03", "train\nAlexNet"), ("04", "predict")
+    for left, (number, verb) in zip(centres, steps, strict=False):
+        middle = left + 2.075 / 2
+        arrow = {"arrowstyle": "-|>", "color": RIGHT, "linewidth": 2, "mutation_scale": 16}
+        ax.annotate("", (left + 1.41, 2.55), (left + 0.66, 2.55), arrowprops=arrow)
+        _badge(ax, middle, 4.35, number)
+        ax.text(middle, 4.05, verb, ha="center", va="top", fontsize=10)
+        ax.plot([middle, middle], [2.62, 3.5], color=RIGHT, linewidth=1, linestyle=":")
+    ax.text(0.2, 0.95, "and then,\nin any order", va="top", fontsize=10, color="0.3")
+    later = ("05", "better\nand faster"), ("06", "reading\nthe mistakes"), ("07", "autopsy\nof a tutorial")
+    for left, (number, what) in zip((2.1, 4.8, 7.5), later, strict=True):
+        _box(ax, left, 0.25, 2.2, 0.8, "white", RIGHT)
+        _badge(ax, left + 0.4, 0.65, number)
+        ax.text(left + 0.8, 0.65, what, va="center", fontsize=10)
+    ax.set(xlim=(0, 10), ylim=(0, 5))
+
+
+def _box(ax: Axes, left: float, bottom: float, width: float, height: float, face: str, edge: str, **style) -> None:
+    corners = "round,pad=0,rounding_size=0.03"
+    ax.add_patch(FancyBboxPatch((left, bottom), width, height, corners, facecolor=face, edgecolor=edge, **style))
+
+
+def _badge(ax: Axes, x: float, y: float, number: str) -> None:
+    """The number of a notebook on a disc."""
+    ax.add_patch(Circle((x, y), 0.26, color=RIGHT))
+    ax.text(x, y, number, ha="center", va="center_baseline", color="white", weight="bold")
+
+
+# Notebooks 01 to 04
 
 
 def show_picture(ax: Axes, picture: Image.Image | np.ndarray, title: str = "") -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 import zipfile
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from utils.captchas import DIGITS, LENGTH
 from utils.files import CourseError, check, shown, write_aside
+from utils.machine import fastest_dtype as fastest_dtype  # notebook 03 takes it from here
 from utils.quiet import tf  # before keras, which imports TensorFlow too
 
 import keras  # isort: skip
@@ -148,20 +148,6 @@ def scaled(images: np.ndarray | tf.Tensor) -> tf.Tensor:
     total = tf.reduce_sum(darkness, axis=[1, 2, 3], keepdims=True)
     of_text = tf.math.divide_no_nan(tf.reduce_sum(darkness**2, axis=[1, 2, 3], keepdims=True), total)
     return 1.0 - tf.minimum(tf.math.divide_no_nan(darkness, of_text), 2.0)
-
-
-def native_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 numbers itself; where it must imitate them, float32 is faster."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:  # no Linux: no sure way to know
-        return False
-    return platform.machine() == "x86_64" and ("avx512_bf16" in flags or "amx_bf16" in flags)
-
-
-def fastest_dtype() -> str:
-    """The dtype policy to train in here: ``"mixed_bfloat16"`` where the processor has it, else ``"float32"``."""
-    return "mixed_bfloat16" if native_bfloat16() else "float32"
 
 
 def probabilities(model: keras.Model, images: np.ndarray, batch_size: int = 250) -> np.ndarray:
