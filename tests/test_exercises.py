@@ -14,6 +14,11 @@ from utils.run import NOTEBOOKS, SOLUTIONS
 LABELS = np.random.default_rng(0).integers(10, size=(50, 4))
 PLACES = np.array([0.99, 0.95, 0.97, 0.98])
 CHANCES = np.random.default_rng(0).dirichlet(np.full(10, 0.05), size=(50, 4))
+READ = np.where(np.random.default_rng(1).random((50, 4)) < 0.9, LABELS, (LABELS + 1) % 10)
+RIGHT = READ == LABELS
+SURE = np.random.default_rng(2).random(50)
+MATRICES = np.zeros((4, 10, 10), int)
+MATRICES[0, 3, 5], MATRICES[1, 1, 7], MATRICES[2, 7, 1], MATRICES[3, 2, 2] = 5, 3, 4, 99
 
 # A typical wrong answer to each exercise, and what its checker is given beside the answer.
 WRONG = {
@@ -38,6 +43,11 @@ WRONG = {
     "breaking_column": (999, {"network": None, "image": np.zeros((96, 96, 1), np.uint8)}),
     # Notebook 05
     # Notebook 06
+    "one_wrong": ((~RIGHT).any(axis=1).mean(), {"right": RIGHT}),  # of all captchas, with any wrong digit
+    "most_confused": ({3, 5}, {"matrices": MATRICES}),  # one direction only
+    "surely_wrong": (int(SURE.argmin()), {"sure": SURE, "whole": RIGHT.all(axis=1)}),  # the least sure
+    "threshold": (0.999, {"sure": SURE, "whole": RIGHT.all(axis=1)}),  # took the promise for the confidence
+    "covered": (np.zeros((96, 96, 1), np.uint8), {"network": None, "image": np.zeros((96, 96, 1), np.uint8)}),
     # Notebook 07
 }
 

@@ -91,7 +91,7 @@ def grouped(values: np.ndarray, right: np.ndarray, edges: Sequence[float], form:
     """
     member = np.searchsorted(edges, values, side="left")
     written = [form.format(edge) for edge in edges]
-    names = [f"to {written[0]}", *map("{} to {}".format, written, written[1:]), f"above {written[-1]}"]
+    names = [f"up to {written[0]}", *map("{} to {}".format, written, written[1:]), f"above {written[-1]}"]
     groups = [
         Group(name, int(right[member == row].sum()), int((member == row).sum())) for row, name in enumerate(names)
     ]
