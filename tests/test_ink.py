@@ -40,10 +40,10 @@ def test_the_ink_is_where_the_picture_is_dark():
 
 
 def test_characters_come_in_the_order_of_the_text():
-    """A full stop has less ink than an 8, wherever it stands."""
-    for text in (".888", "8.88", "88.8", "888."):
+    """The package stretches every character to its cell: a full stop becomes a blot, with more ink than a 1."""
+    for text in (".111", "1.11", "11.1", "111."):
         _, characters = ink.draw_watched(text, 0)
-        assert characters.sum(axis=(1, 2)).argmin() == text.index(".")
+        assert characters.sum(axis=(1, 2)).argmax() == text.index(".")
 
 
 def test_overlap_is_the_shared_share_of_each():
