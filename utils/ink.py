@@ -34,7 +34,8 @@ def draw_watched(text: str, seed: int | str) -> tuple[Image.Image, np.ndarray]:
     """Draw a captcha as `draw_captcha` does, the same to the last byte, and watch where its characters are pasted.
 
     Returns:
-        The picture, and a bool array of shape (length, 60, 160): the pixels that carry ink of each character.
+        The picture, and a bool array of shape (length, 60, 160): the pixels that carry ink of each character, at least
+        half as much as its darkest.
     """
     with _watched() as seen:
         picture = draw_captcha(text, seed)

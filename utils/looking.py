@@ -52,10 +52,10 @@ def cover(model: keras.Model, images: np.ndarray, digits: np.ndarray, height: in
 def centres(looking: Looking, image_size: int) -> np.ndarray:
     """The middle of where each output looks, from 0 at the left edge to 1 at the right: shape (captchas, length).
 
-    It is the mean column, weighted by the falls; places where the probability rises do not count. An output that looks
-    nowhere has nan.
+    It is the mean column, weighted by the squares of the falls, so that deep ones count most; where the probability
+    rises does not count. An output that looks nowhere has nan.
     """
-    weights = np.maximum(looking.falls, 0).sum(axis=2)
+    weights = (np.maximum(looking.falls, 0) ** 2).sum(axis=2)
     total = weights.sum(axis=-1)
     middle = (weights * looking.columns).sum(axis=-1) / image_size
     return np.divide(middle, total, out=np.full(total.shape, np.nan), where=total > 0)
