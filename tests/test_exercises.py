@@ -14,6 +14,11 @@ from utils.run import NOTEBOOKS, SOLUTIONS
 LABELS = np.random.default_rng(0).integers(10, size=(50, 4))
 PLACES = np.array([0.99, 0.95, 0.97, 0.98])
 CHANCES = np.random.default_rng(0).dirichlet(np.full(10, 0.05), size=(50, 4))
+READ = np.where(np.random.default_rng(1).random((50, 4)) < 0.9, LABELS, (LABELS + 1) % 10)
+RIGHT = READ == LABELS
+SURE = np.random.default_rng(2).random(50)
+MATRICES = np.zeros((4, 10, 10), int)
+MATRICES[0, 3, 5], MATRICES[1, 1, 7], MATRICES[2, 7, 1], MATRICES[3, 2, 2] = 5, 3, 4, 99
 
 # A typical wrong answer to each exercise, and what its checker is given beside the answer.
 WRONG = {
@@ -45,6 +50,11 @@ WRONG = {
     "enough": (500, {}),
     "own_recipe": (0.3, {"to_beat": 0.35}),
     # Notebook 06
+    "one_wrong": ((~RIGHT).any(axis=1).mean(), {"right": RIGHT}),  # of all captchas, with any wrong digit
+    "most_confused": ({3, 5}, {"matrices": MATRICES}),  # one direction only
+    "surely_wrong": (int(SURE.argmin()), {"sure": SURE, "whole": RIGHT.all(axis=1)}),  # the least sure
+    "threshold": (0.999, {"sure": SURE, "whole": RIGHT.all(axis=1)}),  # took the promise for the confidence
+    "covered": (np.zeros((96, 96, 1), np.uint8), {"network": None, "image": np.zeros((96, 96, 1), np.uint8)}),
     # Notebook 07
 }
 
@@ -105,6 +115,37 @@ def test_the_palest_is_found(tmp_path, capsys):
     for path in tmp_path.glob("*.png"):
         check("palest", path.stem, folder=tmp_path)
     assert sorted(line[0] for line in capsys.readouterr().out.splitlines() if "palest" in line) == ["✅"] + ["❌"] * 4
+
+
+def test_either_order_of_the_most_confused_is_right(capsys):
+    for answer in ({1, 7}, [7, 1]):
+        check("most_confused", answer, matrices=MATRICES)
+    assert capsys.readouterr().out.count("✅") == 2
+
+
+def test_the_lowest_threshold_refuses_no_more_than_it_must(capsys):
+    sure, whole = np.array([0.1, 0.4, 0.6, 0.8, 0.9]), np.array([True, False, True, True, True])
+    for answer in (0.6, 0.45, 0.4, 0.7, 0.1, 1.1):  # right, right, answers a wrong one, too high, too low, silent
+        check("threshold", answer, sure=sure, whole=whole)
+    assert [line[0] for line in capsys.readouterr().out.splitlines()] == list("✅✅❌❌❌❌")
+    check(
+        "threshold", 0.95, sure=sure, whole=np.zeros(5, bool)
+    )  # where nothing is right, only silence keeps the promise
+    assert capsys.readouterr().out.startswith("✅")
+
+
+def test_only_the_first_digit_may_be_lost(monkeypatch, capsys):
+    """With a network whose output k reads how dark the k-th quarter of the picture is."""
+    monkeypatch.setattr(
+        "utils.model.probabilities",
+        lambda _, images: np.eye(10)[images.reshape(len(images), 8, 4, 2).mean(axis=(1, 3)).astype(int) // 26],
+    )
+    image = np.full((8, 8, 1), 130, np.uint8)
+    first, two, all_but_first = (image.copy() for _ in range(3))
+    first[:, :2], two[:, :4], all_but_first[:, 2:] = 255, 255, 255
+    for answer in (first, image, two, all_but_first):
+        check("covered", answer, network=None, image=image)
+    assert [line[0] for line in capsys.readouterr().out.splitlines()] == list("✅❌❌❌")
 
 
 def test_exactly_one_label_is_planted():

@@ -9,7 +9,9 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from utils import figures
+from utils.looking import Looking
 from utils.progress import Progress, _Bar, duration, progress
+from utils.scores import Group, calibration, wilson_interval
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +83,67 @@ def test_growth_is_drawn_at_its_counts():
 def test_speed_is_drawn_beside_its_limit():
     figures.plot_speed(["a", "b"], [80.0, 10.0], [100.0, 5.0], "pictures/s")
     assert [text.get_text() for text in plt.gca().texts] == ["80 of 100, 80%", "10 of 5, 200%"]
+
+
+def test_right_readings_do_not_drown_the_mistakes():
+    matrices = np.zeros((4, 10, 10), int)
+    matrices[:, range(10), range(10)] = 300
+    matrices[2, 1, 7] = 3
+    figures.plot_confusions(matrices)
+    axes = plt.gcf().axes
+    assert [ax.get_title("left") for ax in axes] == [
+        f"digit_{place}: {wrong} wrong" for place, wrong in enumerate((0, 0, 3, 0))
+    ]
+    assert axes[2].images[0].get_array().max() == 3 and axes[2].images[0].get_clim() == (0, 3)
+    assert [(text.get_position(), text.get_text()) for text in axes[2].texts if text.get_text() == "3"] == [
+        ((7, 1), "3")
+    ]
+
+
+def test_groups_are_drawn_with_their_numbers():
+    figures.plot_groups({"contrast": [Group("up to 5", 8, 10), Group("above 5", 1990, 2000)]})
+    (ax,) = plt.gcf().axes
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["up to 5\n(10)", "above 5\n(2,000)"]
+    points, _, (bars,) = ax.containers[0]
+    assert points.get_ydata().tolist() == [0.8, 0.995]
+    low, high = bars.get_segments()[0][:, 1]
+    assert (low, high) == pytest.approx(wilson_interval(8, 10))
+
+
+def test_calibration_is_drawn_against_the_diagonal():
+    figures.plot_calibration(calibration(np.array([0.25, 0.25, 0.95, 0.95]), np.array([0, 1, 1, 1], bool)))
+    ax, counts = plt.gcf().axes
+    points = ax.containers[0][0]
+    assert points.get_xdata().tolist() == pytest.approx([0.25, 0.95]) and points.get_ydata().tolist() == [0.5, 1]
+    assert [text.get_text() for text in counts.texts] == ["0", "0", "2", "0", "0", "0", "0", "0", "0", "2"]
+
+
+def test_refusing_is_drawn():
+    figures.plot_refusing(np.array([0.5, 1]), np.array([1, 0.75]))
+    assert plt.gca().lines[0].get_xydata().tolist() == [[0.5, 1], [1, 0.75]]
+
+
+def test_the_tint_lies_where_the_patch_lay():
+    falls = np.zeros((4, 3, 5))
+    falls[1, 2, 0] = 0.8
+    seen = Looking(falls[None], np.array([4.0, 8, 12]), np.array([4.0, 8, 12, 16, 20]))
+    figures.show_looking(np.full((16, 24, 1), 200, np.uint8), falls, seen, "2026")
+    axes = plt.gcf().axes
+    assert [ax.get_title() for ax in axes[:4]] == [f"digit_{place}, read {digit}" for place, digit in enumerate("2026")]
+    picture, tint = axes[1].images
+    assert picture.get_cmap().name == "gray" and picture.get_clim() == (0, 255)
+    assert tint.get_extent() == [2, 22, 14, 2] and tint.get_clim() == (0, 1)
+    assert np.array_equal(tint.get_array(), falls[1])
+    assert tint.get_cmap()(0.0)[3] == 0  # where nothing falls, the picture is untouched
+    assert axes[1].get_xlim() == (-0.5, 23.5)
+
+
+def test_centres_are_drawn_against_the_digits():
+    digits, looked = np.array([[0.1, 0.3], [0.2, 0.4]]), np.array([[0.15, 0.35], [0.2, 0.5]])
+    figures.plot_centres(digits, looked)
+    _, first, second = plt.gca().lines
+    assert first.get_xydata().tolist() == [[0.1, 0.15], [0.2, 0.2]]
+    assert second.get_xydata().tolist() == [[0.3, 0.35], [0.4, 0.5]] and second.get_label() == "digit_1"
 
 
 def test_a_finished_bar_says_how_long_it_took():

@@ -1,9 +1,11 @@
 """Fresh captchas: of texts that no split holds, the same each time, and labelled with their own texts."""
 
 import numpy as np
+import pytest
 from conftest import SIZE
 
 from utils.captchas import draw_captcha, draw_texts
+from utils.files import CourseError
 from utils.fresh import SEEDS, fresh_captchas, fresh_texts
 from utils.model import text_from
 from utils.tfrecords import gray
@@ -28,3 +30,10 @@ def test_fresh_captchas_are_drawn_and_labelled_one_by_one():
     for image, label, (text, seed) in zip(images, labels, wanted, strict=True):
         assert text_from(label) == text
         assert np.array_equal(image[..., 0], gray(draw_captcha(text, seed), SIZE))
+
+
+def test_fresh_captchas_that_cannot_be():
+    with pytest.raises(CourseError, match="fresh_count is 0, but must be at least 1"):
+        fresh_texts(["2026"], 0)
+    with pytest.raises(CourseError, match="use all 10,000 texts"):
+        fresh_texts(draw_texts(10_000, 0))

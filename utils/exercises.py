@@ -122,6 +122,41 @@ def _overlap(answer: object) -> bool:
     return bool(answer) == (wilson_interval(490, 500)[0] <= wilson_interval(485, 500)[1])
 
 
+def _one_wrong(answer: object, right: np.ndarray) -> bool:
+    wrong = (~right).sum(axis=1)
+    return math.isclose(_number(answer), (wrong == 1).sum() / (wrong > 0).sum(), abs_tol=5e-4)
+
+
+def _most_confused(answer: object, matrices: np.ndarray) -> bool:
+    """Whether no two digits were confused more often, in either direction, than these two."""
+    counts = matrices.sum(axis=0)
+    counts = np.triu(counts + counts.T, 1)
+    first, second = sorted(answer)
+    return counts[first, second] == counts.max()
+
+
+def _lowest_threshold(answer: object, sure: np.ndarray, whole: np.ndarray, promise: float = 0.999) -> bool:
+    """Whether this confidence keeps the promise, and no more captchas are refused than must be."""
+
+    def answered(level: float) -> int:
+        """How many captchas are answered at this level, or -1 where the promise is broken."""
+        chosen = sure >= level
+        return int(chosen.sum()) if not chosen.any() or whole[chosen].mean() >= promise else -1
+
+    best = max(answered(level) for level in [*np.unique(sure), 2.0])
+    return answered(_number(answer)) == best
+
+
+def _first_lost(answer: object, network: object, image: np.ndarray) -> bool:
+    """Whether this is the picture with less than half of it changed, of which all is read alike but the first digit."""
+    from utils.model import probabilities
+
+    changed = np.asarray(answer, dtype=np.uint8).reshape(image.shape)
+    before, after = probabilities(network, np.stack([image, changed])).argmax(axis=-1)
+    small = (changed != image).mean() < 0.5
+    return bool(small and before[0] != after[0] and (before[1:] == after[1:]).all())
+
+
 def _same_set(*right: str) -> Callable[[Sequence[str]], bool]:
     return lambda answer: not isinstance(answer, str) and set(answer) == set(right)
 
@@ -262,5 +297,30 @@ EXERCISES = {
         "with so few captchas, steps are what is missing: how could the same epochs have more of them?",
     ),
     # Notebook 06
+    "one_wrong": Exercise(
+        "a share between 0 and 1",
+        _one_wrong,
+        "`(~right).sum(axis=1)` counts the wrong digits of each captcha; divide by the captchas that have any.",
+    ),
+    "most_confused": Exercise(
+        "a set of two digits",
+        _most_confused,
+        "add up the four matrices, then add the mirrored matrix, `.T`, to that; and leave out the diagonal.",
+    ),
+    "surely_wrong": Exercise(
+        "the number of a row, counted from 0",
+        lambda answer, sure, whole: _number(answer) in np.flatnonzero(~whole & (sure == sure[~whole].max())),
+        "give the captchas that were read whole a confidence of 0, with `np.where`, and look for the highest.",
+    ),
+    "threshold": Exercise(
+        "a confidence between 0 and 1",
+        _lowest_threshold,
+        "try every confidence that occurs: of the captchas with at least this one, what share was read whole?",
+    ),
+    "covered": Exercise(
+        "a copy of the picture, less than half of it changed, in which only the first digit is read otherwise",
+        _first_lost,
+        "set some columns to `surest.max()`, which is paper, and try several places and widths at once.",
+    ),
     # Notebook 07
 }

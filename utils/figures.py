@@ -6,16 +6,22 @@ They draw into a new pyplot figure and return nothing, so that a notebook shows 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyBboxPatch
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image
 
 from utils.captchas import DIGITS, draw_captcha
 from utils.files import REPO
+from utils.scores import Calibration, Group, wilson_interval
+
+if TYPE_CHECKING:  # it needs TensorFlow, for which notebook 01 need not wait
+    from utils.looking import Looking
 
 plt.style.use(REPO / "utils" / "course.mplstyle")
 
@@ -260,5 +266,130 @@ def plot_speed(names: Sequence[str], measured: Sequence[float], limits: Sequence
 
 
 # Notebook 06
+
+
+def plot_confusions(matrices: np.ndarray, chars: str = DIGITS) -> None:
+    """One confusion matrix for each place; right readings are gray numbers, so that the colours belong to the errors.
+
+    Args:
+        matrices: int array of shape (length, true, read), from `utils.scores.confusion_matrices`.
+    """
+    wrong = matrices * (1 - np.eye(len(chars), dtype=int))
+    _, axes = plt.subplots(1, len(matrices), figsize=(12.5, 3.7), sharey=True, squeeze=False)
+    for place, ax in enumerate(axes.flat):
+        ax.imshow(wrong[place], cmap="Oranges", vmin=0, vmax=max(wrong.max(), 1))
+        for (true, read), count in np.ndenumerate(matrices[place]):
+            if count:
+                size, color = (6.5, "0.5") if true == read else (9, "white" if count > wrong.max() * 0.6 else "black")
+                ax.text(read, true, f"{count}", ha="center", va="center", fontsize=size, color=color)
+        ax.set(title=f"digit_{place}: {wrong[place].sum()} wrong", xlabel="read", ylabel="" if place else "true")
+        ax.set_xticks(range(len(chars)), list(chars))
+        ax.set_yticks(range(len(chars)), list(chars))
+        ax.grid(False)
+
+
+def plot_groups(groups: dict[str, Sequence[Group]]) -> None:
+    """The share read right in each group of captchas with its 95 % interval; one panel for each way of grouping.
+
+    Args:
+        groups: what the captchas are grouped by, and the groups, from `utils.scores.grouped`.
+    """
+    _, axes = plt.subplots(1, len(groups), figsize=(11, 3.6), sharey=True, squeeze=False)
+    for ax, (title, found) in zip(axes.flat, groups.items(), strict=True):
+        shares = np.array([group.right / group.total for group in found])
+        intervals = np.array([wilson_interval(group.right, group.total) for group in found])
+        ax.errorbar(
+            range(len(found)), shares, np.abs(intervals.T - shares), fmt="o", color=RIGHT, capsize=5, markersize=8
+        )
+        ax.set_xticks(range(len(found)), [f"{group.name}\n({group.total:,})" for group in found])
+        ax.set(title="Read whole", xlabel=f"{title} (number of captchas)", xlim=(-0.5, len(found) - 0.5))
+        ax.tick_params(axis="x", labelsize=9)
+        ax.yaxis.set_major_formatter(PercentFormatter(1))
+
+
+def plot_calibration(found: Calibration) -> None:
+    """On the left, accuracy against confidence, with the diagonal of an honest model; on the right, how often each."""
+    bins = len(found.total)
+    middles = (np.arange(bins) + 0.5) / bins
+    _, (ax, counts) = plt.subplots(1, 2, figsize=(11, 3.9))
+    ax.plot([0, 1], [0, 1], color="0.4", linestyle="--", linewidth=1.5, label="as often right as it is sure")
+    there = np.flatnonzero(found.total)
+    shares = found.right[there] / found.total[there]
+    intervals = np.array([wilson_interval(found.right[row], found.total[row]) for row in there])
+    bars = np.abs(intervals.T - shares)
+    ax.errorbar(found.confidence[there], shares, bars, fmt="o", color=RIGHT, capsize=4, markersize=7, label="network")
+    ax.set(title="Is it right as often as it is sure?", xlabel="mean confidence in the bin", ylabel="read whole")
+    ax.legend(fontsize=9)
+    wrong = found.total - found.right
+    counts.bar(middles, found.right, width=0.9 / bins, color=RIGHT, label="right")
+    counts.bar(
+        middles, wrong, width=0.9 / bins, bottom=found.right, color=WRONG, hatch="//", edgecolor="white", label="wrong"
+    )
+    for middle, total in zip(middles, found.total, strict=True):
+        counts.annotate(f"{total:,}", (middle, total), (0, 2), textcoords="offset points", ha="center", fontsize=9)
+    counts.set(title="How often is it how sure?", xlabel="confidence", ylabel="captchas")
+    counts.legend(fontsize=9)
+    for one in (ax, counts):
+        one.xaxis.set_major_formatter(PercentFormatter(1))
+    ax.yaxis.set_major_formatter(PercentFormatter(1))
+
+
+def plot_refusing(answered: np.ndarray, accuracy: np.ndarray) -> None:
+    """Accuracy of the answers against the share that is answered, from `utils.scores.refusing`."""
+    _, ax = plt.subplots(figsize=(8, 3.2))
+    ax.plot(answered, accuracy, color=RIGHT)
+    ax.set(
+        title="Refuse the least sure", xlabel="share of the captchas that is answered", ylabel="of those, read whole"
+    )
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(PercentFormatter(1))
+
+
+def show_looking(image: np.ndarray, falls: np.ndarray, looking: Looking, text: str) -> None:
+    """The same gray picture for each output, tinted where the output looks.
+
+    Args:
+        image: uint8 array of shape (height, width, 1).
+        falls: float array of shape (length, rows, columns): the part of ``looking.falls`` that belongs to the picture.
+        looking: from `utils.looking.cover`.
+        text: the digits that were asked for.
+    """
+    sides = []
+    for middles in (looking.columns, looking.rows):
+        half = (middles[1] - middles[0]) / 2 if len(middles) > 1 else middles[0]
+        sides.append((middles[0] - half, middles[-1] + half))
+    (left, right), (top, bottom) = sides
+    tint = LinearSegmentedColormap.from_list("tint", [(*to_rgb(WRONG), 0.0), (*to_rgb(WRONG), 0.85)])
+    _, axes = plt.subplots(1, len(falls), figsize=(11, 3.0), squeeze=False)
+    for place, ax in enumerate(axes.flat):
+        show_picture(ax, image)
+        size = ax.get_xlim(), ax.get_ylim()
+        drawn = ax.imshow(
+            falls[place], cmap=tint, vmin=0, vmax=1, extent=(left, right, bottom, top), interpolation="bilinear"
+        )
+        ax.set(xlim=size[0], ylim=size[1])
+        ax.set_title(f"digit_{place}, read {text[place]}", loc="center", fontsize=11)
+    bar = plt.colorbar(drawn, ax=axes, shrink=0.8, label="fall of probability")
+    bar.ax.yaxis.set_major_formatter(PercentFormatter(1))
+
+
+def plot_centres(digits: np.ndarray, looking: np.ndarray) -> None:
+    """Where each output looks against where its digit is; on the dashed line the two are the same.
+
+    Args:
+        digits: float array of shape (captchas, length), the columns of the digits from 0 to 1, from `utils.ink`.
+        looking: float array of that shape, the columns where the outputs look, from `utils.looking.centres`.
+    """
+    _, ax = plt.subplots(figsize=(6.2, 5.2))
+    ax.plot([0, 1], [0, 1], color="0.4", linestyle="--", linewidth=1.5)
+    for place, marker in zip(range(digits.shape[1]), "osD^v*P", strict=False):
+        label = f"digit_{place}"
+        ax.plot(digits[:, place], looking[:, place], marker, markersize=5, alpha=0.6, label=label)
+    ax.set(title="Does output k look at digit k?", xlabel="column of the digit", ylabel="column where the output looks")
+    ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(PercentFormatter(1))
+    ax.legend(fontsize=9)
+
 
 # Notebook 07

@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 
 from utils.captchas import cores, draw_captcha, draw_texts
+from utils.files import check
 from utils.tfrecords import gray, labels_of
 
 TEXTS = 5_000  # as many as a course of 5,000 captchas leaves unused
@@ -22,8 +23,13 @@ def fresh_texts(used: Sequence[str], most: int = len(SEEDS) * TEXTS) -> list[tup
     Args:
         used: the texts of all captchas, whether for training or for the test.
         most: no more than this many.
+
+    Raises:
+        CourseError: ``most`` is below 1, or every text is used.
     """
+    check(most >= 1, f"fresh_count is {most}, but must be at least 1.")
     unused = sorted(set(draw_texts(10_000, 0)) - set(used))
+    check(bool(unused), "Your captchas use all 10,000 texts: draw fewer of them, in another `workspace`.")
     texts = random.Random("fresh").sample(unused, min(TEXTS, len(unused)))
     return [(text, seed) for seed in SEEDS for text in texts][:most]
 
