@@ -150,7 +150,7 @@ def scaled(images: np.ndarray | tf.Tensor) -> tf.Tensor:
     return 1.0 - tf.minimum(tf.math.divide_no_nan(darkness, of_text), 2.0)
 
 
-def native_bfloat16() -> bool:
+def _native_bfloat16() -> bool:
     """Whether this processor multiplies bfloat16 numbers itself; where it must imitate them, float32 is faster."""
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
@@ -161,7 +161,7 @@ def native_bfloat16() -> bool:
 
 def fastest_dtype() -> str:
     """The dtype policy to train in here: ``"mixed_bfloat16"`` where the processor has it, else ``"float32"``."""
-    return "mixed_bfloat16" if native_bfloat16() else "float32"
+    return "mixed_bfloat16" if _native_bfloat16() else "float32"
 
 
 def probabilities(model: keras.Model, images: np.ndarray, batch_size: int = 250) -> np.ndarray:
