@@ -94,7 +94,6 @@ NOT_INTRODUCED = {
     "progress.duration": "how `progress` writes seconds",
     "tfrecords.Written": "what `write_records` returns; notebook 02 uses its fields",
 }
-PROGRAMS = {"run"}  # modules that are run as a program: the README introduces them
 PLANNED = {
     f"{number:02d}" for number in range(8)
 }  # a promise to introduce something is held once its notebook is there
@@ -137,7 +136,7 @@ def introduction_problems(modules: dict[str, str], lessons: dict[str, str]) -> l
     found = []
     for what, node in known.items():
         module = what.partition(".")[0]
-        if node.name.startswith("_") or module in PROGRAMS or what in NOT_INTRODUCED:
+        if node.name.startswith("_") or is_program(modules[module]) or what in NOT_INTRODUCED:
             continue
         to_come = (promised[what] or promised[module]) in PLANNED - used.keys()
         if not (to_come or node.name in seen or any(what in names for names in used.values())):
@@ -146,6 +145,11 @@ def introduction_problems(modules: dict[str, str], lessons: dict[str, str]) -> l
         if number and (number not in PLANNED or what not in used.get(number, {what})):
             found.append(f"{what} says that notebook {number} introduces it")
     return found
+
+
+def is_program(source: str) -> bool:
+    """Whether a module is run by ``python -m``: then the README introduces it, not a notebook."""
+    return '__name__ == "__main__"' in source
 
 
 def promise(node) -> str | None:
@@ -158,6 +162,12 @@ def test_every_public_helper_is_introduced():
     modules = {path.stem: code(path) for path in MODULES}
     lessons = {path.name[:2]: code(path) for path in NOTEBOOKS}
     assert introduction_problems(modules, lessons) == []
+
+
+def test_every_program_is_in_the_readme():
+    said = "".join((REPO / name).read_text(encoding="utf-8") for name in ("README.md", "Makefile"))
+    for path in MODULES:
+        assert not is_program(code(path)) or f"python -m {path.parent.name}.{path.stem}" in said, path
 
 
 def test_every_exception_is_needed():
