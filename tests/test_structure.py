@@ -77,7 +77,7 @@ def prerequisite_problems(text: str) -> list[str]:
     if [column.strip() for column in head.split("|")] != ["concept", "needed?", "where to read about it"]:
         found.append("the prerequisites are no table of concept, needed? and where to read about it")
     for row in rows[1:]:
-        if not re.search(r"\| (necessary|helpful) \|.*\]\(", row):
+        if not re.search(r"\| (necessary|helpful)\b[^|]*\|.*\]\(", row):
             found.append(f"a prerequisite is neither necessary nor helpful, or has no link: {row.strip()}")
     if not TIME.search(text):
         found.append("no `**Time to learn:** about M minutes, and N more for the exercises; the computer needs ...`")
