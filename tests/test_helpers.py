@@ -88,11 +88,9 @@ NOT_INTRODUCED = {
     "exercises.near": "the same",
     "exercises.gives": "the same",
     "files.check_settings": "its error is shown where it happens; the learner never calls it",
-    "figures.show_picture": "one picture of those that `show_pictures` and `show_predictions` show",
     "model.save_compact": "only `python -m benchmarks.catch_up` calls it, to make the model that comes with the course",
     "progress.Progress": "the bar that `progress` moves, for the one loop that is not ours: Keras's",
     "progress.duration": "how `progress` writes seconds",
-    "tfrecords.Written": "what `write_records` returns; notebook 02 uses its fields",
 }
 PLANNED = {
     f"{number:02d}" for number in range(8)
@@ -123,6 +121,8 @@ def shown_in(source: str) -> set[str]:
 def introduction_problems(modules: dict[str, str], lessons: dict[str, str]) -> list[str]:
     """Public helpers that no lesson uses, nor names in source that it shows; and introductions that were promised.
 
+    A class that a helper says it returns is introduced with it.
+
     Args:
         modules: the source of each module of `utils`, by its name.
         lessons: the Python of each lesson, by its number.
@@ -131,6 +131,7 @@ def introduction_problems(modules: dict[str, str], lessons: dict[str, str]) -> l
     known = {f"{module}.{node.name}": node for module, source in modules.items() for node in definitions(source)}
     shown = set().union(*(shown_in(source) for source in lessons.values())) & known.keys()
     seen = set(re.findall(r"\w+", " ".join(ast.unparse(known[what]) for what in shown)))
+    seen |= set(re.findall(r"\w+", " ".join(ast.unparse(node.returns) for node in known.values() if returns(node))))
     promised = {module: promise(ast.parse(source)) for module, source in modules.items()}
     promised |= {what: promise(node) for what, node in known.items()}
     found = []
@@ -145,6 +146,10 @@ def introduction_problems(modules: dict[str, str], lessons: dict[str, str]) -> l
         if number and (number not in PLANNED or what not in used.get(number, {what})):
             found.append(f"{what} says that notebook {number} introduces it")
     return found
+
+
+def returns(node) -> bool:
+    return isinstance(node, ast.FunctionDef) and node.returns is not None
 
 
 def is_program(source: str) -> bool:
@@ -188,6 +193,8 @@ PROMISE = '"""Draw."""\ndef draw():\n    """Draw. Introduced in\n    notebook {}
         (HELPER, "from utils.m import draw, line", []),
         (HELPER, "from utils import m\nprint(inspect.getsource(m.draw))", []),  # the source shown names `line`
         (HELPER.replace("line", "_line"), "from utils import m\nm.draw()", []),
+        ("def draw() -> Line:\n    pass\nclass Line:\n    pass", "from utils.m import draw", []),
+        ("def draw():\n    pass\nclass Line:\n    pass", "from utils.m import draw", ["no notebook introduces m.Line"]),
         (HELPER, "from utils import m\nm.draw()", ["no notebook introduces m.line"]),
         (HELPER, "from utils import m as other\nother.draw()", ["no notebook introduces m.line"]),
         (HELPER, "from utils import m\nm.line()  # draw", ["no notebook introduces m.draw"]),
