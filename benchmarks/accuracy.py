@@ -35,7 +35,7 @@ def score(right: np.ndarray) -> dict[str, float]:
     return {"captchas": len(right), "whole": whole / len(right), "low": low, "high": high} | places
 
 
-def measure(values: dict[str, object], seed: int, workspace: str) -> dict[str, object]:
+def train_and_score(values: dict[str, object], seed: int, workspace: str) -> dict[str, object]:
     """Train with these parameters and one seed, and score the model. Where there is a model already, only score it."""
     from utils.model import load_model
     from utils.tfrecords import read_records
@@ -99,7 +99,7 @@ def main() -> None:
     recipes = {name: known_parameters() | read_recipe(name) for name in options.names}
     for name, values in recipes.items():
         for seed in options.seeds:
-            report(name, save(name, values, measure(values, seed, f"workspace/accuracy/{name}-{seed}")))
+            report(name, save(name, values, train_and_score(values, seed, f"workspace/accuracy/{name}-{seed}")))
 
 
 def save(name: str, values: dict[str, object], result: dict[str, object]) -> dict[str, object]:

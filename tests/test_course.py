@@ -22,7 +22,7 @@ from conftest import SMALL, run_course
 from utils.captchas import find_captchas
 from utils.files import REPO, CourseError, shown
 from utils.model import load_model, probabilities, text_from
-from utils.run import NOTEBOOKS, SOLUTIONS, find_notebook, run_notebook
+from utils.run import NOTEBOOKS, SOLUTIONS, run_notebook
 from utils.scores import place_accuracies
 from utils.tfrecords import gray_picture, read_records
 from utils.training import read_history
@@ -140,17 +140,6 @@ def test_nbval_would_notice_another_result(course, tmp_path):
     assert replayed.returncode == 1 and "1,501 texts" in replayed.stdout
 
 
-def test_plain_papermill_works_from_a_folder_that_is_not_the_repository(tmp_path):
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    command = [
-        sys.executable, "-m", "papermill", "--no-progress-bar", str(find_notebook("01")), str(tmp_path / "out.ipynb"),
-        "-p", "captcha_count", "20", "-p", "workspace", str(tmp_path / "workspace"),
-    ]  # fmt: skip
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert len(find_captchas(tmp_path / "workspace" / "captchas")) == 20
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -168,10 +157,11 @@ def test_wrong_arguments_are_errors_before_anything_runs(tmp_path, arguments, me
 
 
 def test_a_failed_notebook_stops_the_series_and_is_kept(tmp_path):
-    done = run_course(tmp_path, "02", "03", "-p", "workspace", str(tmp_path / "empty"), "-o", str(tmp_path / "runs"))
+    done = run_course(tmp_path, "02", "03", "-p", "captcha_count", "20", "-p", "test_count", "20",
+                      "-p", "workspace", str(tmp_path / "empty"), "-o", str(tmp_path / "runs"))  # fmt: skip
     assert done.returncode == 1
     assert "02-write-tfrecords.ipynb failed in cell" in done.stderr
-    assert "run 01-generate-captchas.ipynb first" in done.stderr and "Traceback" not in done.stderr
+    assert "test_count is 20, but must lie between 1 and 19" in done.stderr and "Traceback" not in done.stderr
     kept = json.loads((tmp_path / "runs" / "02-write-tfrecords.ipynb").read_text())
     errors = [o for cell in kept["cells"] for o in cell.get("outputs", []) if o["output_type"] == "error"]
     assert len(errors) == 1 and len(errors[0]["traceback"]) == 1  # one sentence, no stack
