@@ -39,6 +39,13 @@ WRONG = {
     # Notebook 05
     # Notebook 06
     # Notebook 07
+    "label_mistake": ("C", {}),  # only the worst of the three
+    "misfits": (lambda names, labels: names, {}),
+    "in_both": (  # compares only pictures that stand at the same place
+        lambda train, test: [row for row, (a, b) in enumerate(zip(train, test, strict=False)) if np.array_equal(a, b)],
+        {},
+    ),
+    "lines_to_change": ({1, 8, 10}, {}),  # thinks that more augmentation is always better
 }
 
 

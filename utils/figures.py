@@ -148,3 +148,40 @@ def show_predictions(
 # Notebook 06
 
 # Notebook 07
+
+
+def plot_claims(scores: dict[str, dict[str, float]], classes: int = len(DIGITS)) -> None:
+    """Two scores of one network side by side: what is claimed, and what is true, with chance drawn in.
+
+    Args:
+        scores: what `utils.training.evaluate` returned, under the name of each score; the second is hatched too.
+    """
+    names = [name for name in next(iter(scores.values())) if name not in ("test_loss",)]
+    rows, height = np.arange(len(names)), 0.8 / len(scores)
+    _, ax = plt.subplots(figsize=(8, 0.62 * len(names) + 1.3))
+    for number, (label, score) in enumerate(scores.items()):
+        values, hatch = [score[name] for name in names], ("", "///")[number % 2]
+        at = rows + (number - (len(scores) - 1) / 2) * height
+        color = (RIGHT, WRONG)[number % 2]
+        ax.barh(at, values, height, color=color, hatch=hatch, edgecolor="white", label=label)
+        for place, value in zip(at, values, strict=True):
+            ax.text(value + 0.01, place, f"{value:.1%}", va="center", fontsize=9.5)
+    ax.axvline(1 / classes, color="0.4", linestyle="--", linewidth=1.5, label="chance of one digit")
+    ax.set_yticks(rows, [name.removeprefix("test_").replace("whole", "whole captcha") for name in names])
+    ax.set(title="One network, two scores", xlabel="accuracy", xlim=(0, 1.1))
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
+    ax.set_xticks(np.arange(0, 1.01, 0.2))
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2 - 0.02 * len(names)), ncols=len(scores) + 1, fontsize=9.5)
+
+
+def plot_losses(losses: dict[str, Sequence[float]], classes: int = len(DIGITS)) -> None:
+    """The loss of every step of each training, on a logarithmic scale, with chance drawn in."""
+    _, ax = plt.subplots(figsize=(8, 3.4))
+    for (label, values), color, width in zip(losses.items(), (WRONG, RIGHT, "black"), (1.0, 2.0, 2.0), strict=False):
+        ax.plot(range(1, len(values) + 1), values, color=color, linewidth=width, label=label)
+    _chance(ax, np.log(classes), f"chance: ln {classes} = {np.log(classes):.2f}")
+    ax.set(title="Loss of every step", xlabel="step", ylabel="mean cross-entropy", yscale="log")
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.legend(fontsize=9)
