@@ -56,6 +56,13 @@ WRONG = {
     "threshold": (0.999, {"sure": SURE, "whole": RIGHT.all(axis=1)}),  # took the promise for the confidence
     "covered": (np.zeros((96, 96, 1), np.uint8), {"network": None, "image": np.zeros((96, 96, 1), np.uint8)}),
     # Notebook 07
+    "label_mistake": ("C", {}),  # only the worst of the three
+    "misfits": (lambda names, labels: names, {}),
+    "in_both": (  # compares only pictures that stand at the same place
+        lambda train, test: [row for row, (a, b) in enumerate(zip(train, test, strict=False)) if np.array_equal(a, b)],
+        {},
+    ),
+    "lines_to_change": ({1, 8, 10}, {}),  # thinks that more augmentation is always better
 }
 
 

@@ -146,6 +146,24 @@ def test_centres_are_drawn_against_the_digits():
     assert second.get_xydata().tolist() == [[0.3, 0.35], [0.4, 0.5]] and second.get_label() == "digit_1"
 
 
+def test_claim_and_truth_are_told_apart_without_colour():
+    claim, truth = ({f"test_digit_{place}": value for place in range(4)} for value in (0.9, 0.1))
+    figures.plot_claims({"claim": claim | {"test_loss": 1, "test_whole": 0.9}, "truth": truth | {"test_whole": 0.0}})
+    ax = plt.gca()
+    assert [text.get_text() for text in ax.texts] == ["90.0%"] * 5 + ["10.0%"] * 4 + ["0.0%"]
+    assert [label.get_text() for label in ax.get_yticklabels()][::4] == ["digit_0", "whole captcha"]
+    assert [bars[0].get_hatch() for bars in ax.containers] == ["", "///"]
+
+
+def test_losses_are_drawn_with_chance_on_a_logarithmic_scale():
+    figures.plot_losses({"one": [2.3, 300.0, 2.4], "other": [2.3, 1.0, 0.5]})
+    ax = plt.gca()
+    assert ax.get_yscale() == "log"
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["one", "other", "chance: ln 10 = 2.30"]
+    assert list(ax.lines[0].get_ydata()) == [2.3, 300.0, 2.4]
+    assert ax.lines[2].get_ydata()[0] == pytest.approx(np.log(10))
+
+
 def test_a_finished_bar_says_how_long_it_took():
     assert _Bar("Drawing", 10, 10, "captchas", 2.0).text == "Drawing: 10 of 10 captchas in 2.0 s"
     assert _Bar("Drawing", 5, 10, "captchas", 2.0).text == "Drawing: 5 of 10 captchas, about 2.0 s left"

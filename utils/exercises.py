@@ -161,6 +161,9 @@ def _same_set(*right: str) -> Callable[[Sequence[str]], bool]:
     return lambda answer: not isinstance(answer, str) and set(answer) == set(right)
 
 
+# Eight different pictures of 2 x 3 pixels, for the exercise `in_both`.
+_PICTURES = np.arange(48, dtype=np.uint8).reshape(8, 2, 3)
+
 EXERCISES = {
     # Notebook 00
     "what_it_says": Exercise(
@@ -323,4 +326,34 @@ EXERCISES = {
         "set some columns to `surest.max()`, which is paper, and try several places and widths at once.",
     ),
     # Notebook 07
+    "label_mistake": Exercise(
+        "one of the three letters, in quotes",
+        lambda answer: answer == "B",
+        "multiply the four accuracies. Outputs that look at digits of their own err on different captchas.",
+    ),
+    "misfits": Exercise(
+        "a function that returns a list of names",
+        gives(
+            ((["2026.png", "0042.png"], [[2, 0, 2, 6], [0, 0, 4, 2]]), []),
+            (
+                (["2741.png", "5555.png", "0042.png"], [[2, 2, 2, 2], [5, 5, 5, 5], [0, 0, 0, 0]]),
+                ["2741.png", "0042.png"],
+            ),
+        ),
+        "make a text of each row of labels, put `.png` behind it, and compare; a label of 0 is a digit too.",
+    ),
+    "in_both": Exercise(
+        "a function that returns a list of numbers",
+        gives(
+            ((_PICTURES[:4], _PICTURES[4:]), []),
+            ((_PICTURES[:4], _PICTURES[[5, 2, 6, 0]]), [1, 3]),
+            ((_PICTURES[:1], _PICTURES[[0, 0, 3]]), [0, 1]),
+        ),
+        "a picture's `tobytes()` can be put into a set, and a set knows at once whether it holds something.",
+    ),
+    "lines_to_change": Exercise(
+        "a set of four line numbers",
+        lambda answer: not isinstance(answer, str) and set(answer) == {1, 5, 8, 10},
+        "would another machine do the same in this line? Does the test stay as it is, and unseen? What is saved?",
+    ),
 }

@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.patches import Circle, FancyBboxPatch
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import LogFormatter, MaxNLocator, PercentFormatter
 from PIL import Image
 
 from utils.captchas import DIGITS, draw_captcha
@@ -393,3 +393,41 @@ def plot_centres(digits: np.ndarray, looking: np.ndarray) -> None:
 
 
 # Notebook 07
+
+
+def plot_claims(scores: dict[str, dict[str, float]], classes: int = len(DIGITS)) -> None:
+    """Two scores of one network side by side: what is claimed, and what is true, with chance drawn in.
+
+    Args:
+        scores: two of what `utils.training.evaluate` returns, each under a name; the second is hatched.
+    """
+    names = [name for name in next(iter(scores.values())) if name != "test_loss"]
+    rows = np.arange(len(names))
+    _, ax = plt.subplots(figsize=(8, 0.62 * len(names) + 1.3))
+    for (label, score), at, color, hatch in zip(
+        scores.items(), (rows - 0.2, rows + 0.2), (RIGHT, WRONG), ("", "///"), strict=True
+    ):
+        bars = ax.barh(
+            at, [score[name] for name in names], 0.4, color=color, hatch=hatch, edgecolor="white", label=label
+        )
+        ax.bar_label(bars, fmt="{:.1%}", padding=4, fontsize=9.5)
+    ax.axvline(1 / classes, color="0.4", linestyle="--", linewidth=1.5, label="chance of one digit")
+    ax.set_yticks(rows, [name.removeprefix("test_").replace("whole", "whole captcha") for name in names])
+    ax.set(title="One network, two scores", xlabel="accuracy", xlim=(0, 1.1))
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
+    ax.set_xticks(np.arange(0, 1.01, 0.2))
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=3, fontsize=9.5)
+
+
+def plot_losses(losses: dict[str, Sequence[float]], classes: int = len(DIGITS)) -> None:
+    """The loss of every step of each training, on a logarithmic scale, with chance drawn in."""
+    _, ax = plt.subplots(figsize=(8, 3.4))
+    for (label, values), color in zip(losses.items(), (WRONG, RIGHT, "black"), strict=False):
+        ax.plot(range(1, len(values) + 1), values, color=color, linewidth=1.2, label=label)
+    _chance(ax, np.log(classes), f"chance: ln {classes} = {np.log(classes):.2f}")
+    ax.set(title="Loss of every step", xlabel="step", ylabel="mean cross-entropy", yscale="log")
+    ax.yaxis.set_major_formatter(LogFormatter())
+    ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))  # plain numbers, where there is room
+    ax.legend(fontsize=9)
