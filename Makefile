@@ -3,20 +3,24 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# Without internet: if `make pack` has filled wheels/, everything is installed from there.
+FROM_WHEELS := $(if $(wildcard wheels/packed-for.txt),--no-index --find-links wheels)
 
-.PHONY: help run test lab lint bench store clean
+.PHONY: help run test lab lint bench pack store clean
 
 help:
 	@echo "make run    execute the course headlessly, from nothing to predictions (ARGS=\"-p epochs 3\" sets a parameter)"
 	@echo "make test   run all tests"
 	@echo "make lab    open the course in JupyterLab"
 	@echo "make bench  measure how fast everything is on this machine"
+	@echo "make pack   download all packages into wheels/, to install the course without internet"
 	@echo "make clean  delete what the course has made: workspace/ and runs/"
 
 $(VENV)/installed: requirements.txt requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit("The course needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is %d.%d: say where one is, as in `make run PYTHON=python3.12`." % v)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@test -z "$(FROM_WHEELS)" || echo "Installing without internet, from wheels/, which was packed for: $$(paste -sd '|' wheels/packed-for.txt)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(FROM_WHEELS) -r requirements.txt
 	@touch $@
 
 run: $(VENV)/installed
@@ -34,6 +38,9 @@ lab: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.bench $(ARGS)
+
+pack: $(VENV)/installed
+	$(BIN)/python -m utils.pack $(ARGS)
 
 # For maintainers: a full run from nothing, whose outputs become those stored in notebooks/.
 store: $(VENV)/installed

@@ -137,6 +137,7 @@ def run_notebook(notebook: Path, output: Path, values: dict[str, object], bars: 
             own,
             engine_name="captcha-course",
             kernel_name="python3",
+            start_timeout=300,  # seconds; the very first start after an installation can be slow
             progress_bar=False,
             bars=bars,
         )
