@@ -4,14 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help run test lab lint bench store clean
+.PHONY: help run test lab lint book bench store clean
 
 help:
 	@echo "make run    execute the course headlessly, from nothing to predictions (ARGS=\"-p epochs 3\" sets a parameter)"
 	@echo "make test   run all tests"
 	@echo "make lab    open the course in JupyterLab"
+	@echo "make book   render the course to static pages, in book/html"
 	@echo "make bench  measure how fast everything is on this machine"
-	@echo "make clean  delete what the course has made: workspace/ and runs/"
+	@echo "make clean  delete what the course has made: workspace/, runs/ and book/"
 
 $(VENV)/installed: requirements.txt requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit("The course needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is %d.%d: say where one is, as in `make run PYTHON=python3.12`." % v)'
@@ -32,6 +33,12 @@ lint: $(VENV)/installed
 lab: $(VENV)/installed
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m jupyter lab --notebook-dir=. notebooks/01-generate-captchas.ipynb
 
+# Every page anew, and a warning is an error.
+book: $(VENV)/installed
+	rm -rf book
+	$(BIN)/python -m sphinx -M html . book -c docs -q -W --keep-going
+	@echo "Open book/html/index.html in a browser; the folder book/html needs nothing else."
+
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.bench $(ARGS)
 
@@ -43,4 +50,4 @@ store: $(VENV)/installed
 	$(BIN)/python -m ruff format --check .
 
 clean:
-	rm -rf workspace runs
+	rm -rf workspace runs book
