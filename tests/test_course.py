@@ -9,7 +9,6 @@ import json
 import os
 import random
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ import time
 import nbformat
 import numpy as np
 import pytest
-from conftest import SMALL, run_course
+from conftest import SMALL, kill_tree, run_course
 
 from utils.captchas import find_captchas
 from utils.files import REPO, CourseError, shown
@@ -206,16 +205,6 @@ def test_a_training_that_is_killed_again_and_again_goes_on(course, tmp_path):
         assert {**one, "seconds": 0} == {**other, "seconds": 0}
     left = sorted(path.name for path in (tmp_path / "workspace" / "model").iterdir())
     assert left == ["alexnet.keras", "history.json"], "half-written files of the killed runs are left"
-
-
-def kill_tree(pid):
-    """Kill a process and all below it at once; a kernel is not in its starter's process group."""
-    import psutil
-
-    parent = psutil.Process(pid)
-    for process in [*parent.children(recursive=True), parent]:
-        process.send_signal(signal.SIGKILL)
-    parent.wait()
 
 
 def test_no_path_of_this_machine_is_shown(course):

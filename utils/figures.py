@@ -179,8 +179,13 @@ def plot_accuracies(places: Sequence[float], whole: float, interval: tuple[float
     _, ax = plt.subplots(figsize=(8, 0.45 * len(names) + 1.1))
     bars = ax.barh(names, values, color=[RIGHT] * len(places) + ["0.35"], height=0.65)
     ax.errorbar(whole, len(places), xerr=[[whole - interval[0]], [interval[1] - whole]], color="black", capsize=5)
-    for bar, value in zip(bars, values, strict=True):
-        ax.text(0.01, bar.get_y() + bar.get_height() / 2, f"{value:.1%}", va="center", color="white", weight="bold")
+    for bar, value, end in zip(bars, values, [*places, interval[1]], strict=True):
+        fits = value > 0.1  # else the number stands to the right of the bar
+        x, color, page = (0.01, "white", "none") if fits else (end + 0.02, "black", "white")
+        ax.text(
+            x, bar.get_y() + bar.get_height() / 2, f"{value:.1%}", va="center", color=color, weight="bold",
+            bbox={"facecolor": page, "edgecolor": "none", "pad": 1},
+        )  # fmt: skip
     ax.axvline(0.1, color="0.4", linestyle="--", linewidth=1.5)
     ax.set(title=f"Accuracy on {captchas:,} test captchas (dashed: chance of one digit)", xlim=(0, 1))
     ax.xaxis.set_major_formatter(PercentFormatter(1))
