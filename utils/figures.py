@@ -215,6 +215,7 @@ def plot_calibration(found: Calibration) -> None:
         said = f"{errors:,} of\n{total:,}"
         counts.annotate(said, (middle, total), (0, 2), textcoords="offset points", ha="center", fontsize=8)
     counts.set(title="How often is it how sure? (wrong of all)", xlabel="confidence", ylabel="captchas")
+    counts.margins(y=0.15)  # room for the numbers
     counts.legend(fontsize=9)
     for one in (ax, counts):
         one.xaxis.set_major_formatter(PercentFormatter(1))
