@@ -115,7 +115,7 @@ def test_calibration_is_drawn_against_the_diagonal():
     ax, counts = plt.gcf().axes
     points = ax.containers[0][0]
     assert points.get_xdata().tolist() == pytest.approx([0.25, 0.95]) and points.get_ydata().tolist() == [0.5, 1]
-    assert [text.get_text() for text in counts.texts] == ["0", "0", "2", "0", "0", "0", "0", "0", "0", "2"]
+    assert [text.get_text() for text in counts.texts] == (["0 of\n0"] * 2 + ["1 of\n2"] + ["0 of\n0"] * 6 + ["0 of\n2"])
 
 
 def test_refusing_is_drawn():

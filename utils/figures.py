@@ -330,9 +330,11 @@ def plot_calibration(found: Calibration) -> None:
     counts.bar(
         middles, wrong, width=0.9 / bins, bottom=found.right, color=WRONG, hatch="//", edgecolor="white", label="wrong"
     )
-    for middle, total in zip(middles, found.total, strict=True):
-        counts.annotate(f"{total:,}", (middle, total), (0, 2), textcoords="offset points", ha="center", fontsize=9)
-    counts.set(title="How often is it how sure?", xlabel="confidence", ylabel="captchas")
+    for middle, total, errors in zip(middles, found.total, wrong, strict=True):
+        said = f"{errors:,} of\n{total:,}"
+        counts.annotate(said, (middle, total), (0, 2), textcoords="offset points", ha="center", fontsize=8)
+    counts.set(title="How often is it how sure? (wrong of all)", xlabel="confidence", ylabel="captchas")
+    counts.margins(y=0.15)  # room for the numbers
     counts.legend(fontsize=9)
     for one in (ax, counts):
         one.xaxis.set_major_formatter(PercentFormatter(1))
@@ -365,7 +367,7 @@ def show_looking(image: np.ndarray, falls: np.ndarray, looking: Looking, text: s
         sides.append((middles[0] - half, middles[-1] + half))
     (left, right), (top, bottom) = sides
     tint = LinearSegmentedColormap.from_list("tint", [(*to_rgb(WRONG), 0.0), (*to_rgb(WRONG), 0.85)])
-    _, axes = plt.subplots(1, len(falls), figsize=(11, 3.0), squeeze=False)
+    _, axes = plt.subplots(1, len(falls), figsize=(10, 2.8), squeeze=False)
     for place, ax in enumerate(axes.flat):
         show_picture(ax, image)
         size = ax.get_xlim(), ax.get_ylim()
@@ -385,7 +387,7 @@ def plot_centres(digits: np.ndarray, looking: np.ndarray) -> None:
         digits: float array of shape (captchas, length), the columns of the digits from 0 to 1, from `utils.ink`.
         looking: float array of that shape, the columns where the outputs look, from `utils.looking.centres`.
     """
-    _, ax = plt.subplots(figsize=(6.2, 5.2))
+    _, ax = plt.subplots(figsize=(5.4, 4.6))
     ax.plot([0, 1], [0, 1], color="0.4", linestyle="--", linewidth=1.5)
     for place, marker in zip(range(digits.shape[1]), "osD^v*P", strict=False):
         label = f"digit_{place}"
