@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks.accuracy import known_parameters, measure, read_recipe, report, save, score_model
+from benchmarks.accuracy import known_parameters, read_recipe, report, save, score_model, train_and_score
 from utils.files import REPO, read_json, shown, workspace_path, write_json
 from utils.machine import machine
 from utils.model import load_compact, load_model, save_compact
@@ -21,7 +21,7 @@ RESULT = REPO / "results" / "catch-up.json"
 
 def main() -> None:
     values = known_parameters() | read_recipe("catch-up")
-    report("catch-up", save("catch-up", values, measure(values, 0, WORKSPACE)))
+    report("catch-up", save("catch-up", values, train_and_score(values, 0, WORKSPACE)))
     folder, size = workspace_path(WORKSPACE), values["image_size"]
     records = read_json(folder / "records" / SETTINGS)
     save_compact(load_model(folder / "model" / "alexnet.keras", size), CATCH_UP, records)
