@@ -69,5 +69,5 @@ def test_many_are_measured_as_one_is():
         _, characters = ink.draw_watched(text, seed)
         assert np.array_equal(overlaps[row], ink.overlap(characters))
         assert np.array_equal(columns[row], ink.centres(characters))
-        assert np.array_equal(ink.measure(text, seed), [overlaps[row], columns[row]])
+        assert np.array_equal(ink._measure(text, seed), [overlaps[row], columns[row]])
     assert (np.diff(columns) > 0).all()  # digits stand from left to right

@@ -61,7 +61,7 @@ def centres(ink: np.ndarray) -> np.ndarray:
     return (ink.sum(axis=1) * columns).sum(axis=1) / ink.sum(axis=(1, 2))
 
 
-def measure(text: str, seed: int | str) -> np.ndarray:
+def _measure(text: str, seed: int | str) -> np.ndarray:
     """Overlap and centre of each character of one captcha: float array of shape (2, length)."""
     _, ink = draw_watched(text, seed)
     return np.stack([overlap(ink), centres(ink)])
@@ -74,5 +74,5 @@ def measure_all(wanted: Sequence[tuple[str, int | str]]) -> tuple[np.ndarray, np
         Two float arrays of shape (captchas, length), see `overlap` and `centres`.
     """
     with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn")) as pool:
-        measured = np.stack(list(pool.map(measure, *zip(*wanted, strict=True), chunksize=25)))
+        measured = np.stack(list(pool.map(_measure, *zip(*wanted, strict=True), chunksize=25)))
     return measured[:, 0], measured[:, 1]
