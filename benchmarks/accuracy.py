@@ -15,15 +15,16 @@ from collections.abc import Sequence
 import numpy as np
 import yaml
 
-from benchmarks.bench import machine, put_table
+from benchmarks.bench import put_table
 from utils.files import REPO, check, read_json, workspace_path, write_json
+from utils.machine import machine
 from utils.results import RESULTS, accuracy_table, read_results
 from utils.run import check_values, defaults, find_notebook, run_notebook
 from utils.scores import wilson_interval
 
 STEPS = ("01", "02", "03")
 RECIPES = REPO / "benchmarks" / "recipes"
-IN_README = ("default", "long")
+IN_README = ("default", "catch-up", "long")
 
 
 def score(right: np.ndarray) -> dict[str, float]:
@@ -34,7 +35,7 @@ def score(right: np.ndarray) -> dict[str, float]:
     return {"captchas": len(right), "whole": whole / len(right), "low": low, "high": high} | places
 
 
-def measure(values: dict[str, object], seed: int, workspace: str) -> dict[str, object]:
+def train_and_score(values: dict[str, object], seed: int, workspace: str) -> dict[str, object]:
     """Train with these parameters and one seed, and score the model. Where there is a model already, only score it."""
     from utils.model import load_model
     from utils.tfrecords import read_records
@@ -98,7 +99,7 @@ def main() -> None:
     recipes = {name: known_parameters() | read_recipe(name) for name in options.names}
     for name, values in recipes.items():
         for seed in options.seeds:
-            report(name, save(name, values, measure(values, seed, f"workspace/accuracy/{name}-{seed}")))
+            report(name, save(name, values, train_and_score(values, seed, f"workspace/accuracy/{name}-{seed}")))
 
 
 def save(name: str, values: dict[str, object], result: dict[str, object]) -> dict[str, object]:

@@ -9,33 +9,19 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import platform
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
-from utils.captchas import DIGITS, cores, draw_texts, write_captchas
+from utils.captchas import DIGITS, draw_texts, write_captchas
 from utils.files import REPO, CourseError, shown, write_json
+from utils.machine import BENCH, GFLOP_FORWARD, GFLOP_TRAINING, best, cores, machine, matrix_product
 
-GFLOP_FORWARD = 1.37  # one 224x224 picture through the full AlexNet, a multiply-add counted as two
-GFLOP_TRAINING = 3 * GFLOP_FORWARD  # forward, and backward twice that
 SIZE, BATCH = 224, 64
-RESULT = REPO / "results" / "bench.json"
-
-
-def best(work: Callable[[], object], repeats: int = 3) -> float:
-    """The shortest of several times in seconds: what disturbs a run only ever makes it longer."""
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return min(times)
+RESULT = BENCH
 
 
 def draw_limit(count: int = 1000) -> float:
@@ -109,17 +95,6 @@ def pipeline(folder: Path, length: int = 4) -> float:
             next(iterator)
 
     return steps * BATCH / best(one_epoch)
-
-
-def matrix_product(dtype: str) -> float:
-    """GFLOP a second of a plain matrix product: what this machine can do at most."""
-    from utils.quiet import tf
-
-    size = 4096
-    matrix = tf.cast(tf.random.stateless_normal([size, size], (0, 0)), dtype)
-    product = tf.function(tf.matmul)
-    product(matrix, matrix)
-    return 2 * size**3 / 1e9 / best(lambda: product(matrix, matrix).numpy(), 7)
 
 
 def fit(folder: Path, policy: str, deterministic: bool = False, steps: int = 40) -> float:
@@ -283,20 +258,6 @@ def put_table(page: Path, name: str, text: str) -> None:
     if not found:
         raise CourseError(f"{shown(page)} has no place for the table {name!r}.")
     page.write_text(before + begin + "\n" + text + "\n\n" + end + after, encoding="utf-8")
-
-
-def machine() -> dict[str, object]:
-    """What this ran on, without anything that names the machine or its owner."""
-    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    return {
-        "cores": cores(),
-        "avx512": "avx512f" in flags,
-        "bfloat16": "avx512_bf16" in flags or "amx_bf16" in flags,
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "tensorflow": version("tensorflow"),
-        "keras": version("keras"),
-    }
 
 
 def main() -> None:

@@ -1,34 +1,36 @@
-"""Make the model that comes with the course: ``python -m benchmarks.catch_up``.
+"""Make the model that comes with the course, from nothing: ``python -m benchmarks.catch_up``.
 
-It is that of the recipe ``long`` with seed 0, as ``python -m benchmarks.accuracy long --seeds 0`` has trained it, with
-its weights in float16. Rounding them changes the model a little, so it is scored again, into ``results/catch-up.json``.
+It is trained by the recipe ``catch-up``, and its weights are kept in float16. Rounding them changes the model a little,
+so it is scored again, into ``results/catch-up.json``.
 """
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks.accuracy import score_model
-from benchmarks.bench import machine
+from benchmarks.accuracy import known_parameters, read_recipe, report, save, score_model, train_and_score
 from utils.files import REPO, read_json, shown, workspace_path, write_json
+from utils.machine import machine
 from utils.model import load_compact, load_model, save_compact
 from utils.prepare import CATCH_UP
 from utils.tfrecords import SETTINGS, read_records
 
-TRAINED = workspace_path("workspace/accuracy/long-0")
+WORKSPACE = "workspace/accuracy/catch-up-0"
 RESULT = REPO / "results" / "catch-up.json"
 
 
 def main() -> None:
-    records = read_json(TRAINED / "records" / SETTINGS)
-    size = records["image_size"]
-    save_compact(load_model(TRAINED / "model" / "alexnet.keras", size), CATCH_UP, records)
+    values = known_parameters() | read_recipe("catch-up")
+    report("catch-up", save("catch-up", values, train_and_score(values, 0, WORKSPACE)))
+    folder, size = workspace_path(WORKSPACE), values["image_size"]
+    records = read_json(folder / "records" / SETTINGS)
+    save_compact(load_model(folder / "model" / "alexnet.keras", size), CATCH_UP, records)
     model, _ = load_compact(CATCH_UP, size)
-    used = [path.stem for path in (TRAINED / "captchas").glob("*.png")]
-    scores = score_model(model, *read_records(TRAINED / "records", "test", size), used)
-    megabytes = CATCH_UP.stat().st_size / 1e6
-    write_json(RESULT, {"megabytes": round(megabytes, 1), "machine": machine()} | scores)
-    print(f"{shown(CATCH_UP)}: {megabytes:.1f} MB; {scores['fresh']['whole']:.2%} of the fresh captchas read whole")
+    used = [path.stem for path in (folder / "captchas").glob("*.png")]
+    scores = score_model(model, *read_records(folder / "records", "test", size), used)
+    megabytes = round(CATCH_UP.stat().st_size / 1e6, 1)
+    write_json(RESULT, {"megabytes": megabytes, "machine": machine()} | scores)
+    print(f"{shown(CATCH_UP)}: {megabytes} MB; {scores['fresh']['whole']:.2%} of the fresh captchas read whole")
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def train(values: dict[str, object], seed: int) -> dict[str, object]:
     ).map(lambda images, labels: (model.scaled(images), tuple(tf.unstack(labels, axis=1))))
     steps = len(texts) // batch_size
     network = model.alexnet(size, fc_units=values["fc_units"], dropout=values["dropout"])
-    training.compile_model(network, values["learning_rate"], epochs, steps)
+    training.compile_model(network, values["learning_rate"], epochs, steps, values["label_smoothing"])
     history = network.fit(
         batches.prefetch(2),
         epochs=epochs,

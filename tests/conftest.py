@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -55,9 +57,43 @@ def run_course(folder: Path, *arguments: str, timeout: int = 900) -> subprocess.
 
 @pytest.fixture(scope="session")
 def course(tmp_path_factory) -> Course:
-    """papermill runs notebooks 01 to 04 at the values of small.yaml, in a workspace and a folder of their own."""
+    """papermill runs all notebooks at the values of small.yaml, in a workspace and a folder of their own."""
     folder = tmp_path_factory.mktemp("course")
     workspace, runs = folder / "workspace", folder / "runs"
     done = run_course(folder, "-f", str(SMALL), "-p", "workspace", str(workspace), "-o", str(runs))
     assert done.returncode == 0, done.stderr[-3000:]
     return Course(yaml.safe_load(SMALL.read_text()), workspace, runs, done.stdout, done.stderr)
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a process and all below it at once; a kernel is not in its starter's process group."""
+    import psutil
+
+    parent = psutil.Process(pid)
+    for process in [*parent.children(recursive=True), parent]:
+        process.send_signal(signal.SIGKILL)
+    parent.wait()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium, as the system has it, which finds no host but this machine. Skips loudly where there is none.
+
+    Not for the whole session: while it is open, no other event loop can run in this process.
+    """
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        reason = "NOTHING WAS TESTED IN A BROWSER: there is no Chromium. On Debian: apt-get install chromium"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    from playwright.sync_api import sync_playwright
+
+    arguments = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-sync",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    ]
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        yield started
+        started.close()

@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 from conftest import SIZE
 
-from benchmarks import accuracy, bench, endless
-from utils.captchas import draw_captcha
+from benchmarks import accuracy, bench, catch_up, endless
+from utils.captchas import draw_captcha, draw_texts
 from utils.files import REPO, CourseError
+from utils.fresh import fresh_captchas, fresh_texts
+from utils.model import load_compact, probabilities
+from utils.prepare import CATCH_UP
 from utils.results import RESULTS, accuracy_table, mean_and_range, read_results
+from utils.scores import whole_accuracy
 from utils.tfrecords import gray
 
 
@@ -106,3 +110,16 @@ def test_endless_drawings_come_never_again():
     assert sorted(said[:4]) == sorted(said[4:]) == texts
     assert len({image.tobytes() for images, _ in first for image in images}) == 8
     assert np.array_equal(first[0][0][0, ..., 0], gray(draw_captcha(said[0], "endless 0 0"), SIZE))
+
+
+def test_the_model_that_comes_with_the_course_is_small_and_as_good_as_said():
+    """Its file, its result, and the README agree; and it reads fresh captchas here as well as where it was made."""
+    result = json.loads(catch_up.RESULT.read_text())
+    megabytes = CATCH_UP.stat().st_size / 1e6
+    assert megabytes <= 15 and result["megabytes"] == round(megabytes, 1)
+    assert result["fresh"]["captchas"] == 10_000 and result["fresh"]["whole"] >= 0.97
+    readme = (REPO / "README.md").read_text(encoding="utf-8")
+    assert f"{result['megabytes']} MB, {result['fresh']['whole']:.2%}".replace("%", " %") in readme
+    model, _ = load_compact(CATCH_UP, 224)
+    images, labels = next(fresh_captchas(fresh_texts(draw_texts(5000, 0), 300), 224))
+    assert whole_accuracy(probabilities(model, images).argmax(axis=-1), labels) >= 0.95

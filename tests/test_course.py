@@ -9,7 +9,6 @@ import json
 import os
 import random
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ import time
 import nbformat
 import numpy as np
 import pytest
-from conftest import SMALL, run_course
+from conftest import SMALL, kill_tree, run_course
 
 from utils.captchas import find_captchas
 from utils.files import REPO, CourseError, shown
@@ -140,17 +139,6 @@ def test_nbval_would_notice_another_result(course, tmp_path):
     assert replayed.returncode == 1 and "1,501 texts" in replayed.stdout
 
 
-def test_plain_papermill_works_from_a_folder_that_is_not_the_repository(tmp_path):
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    command = [
-        sys.executable, "-m", "papermill", "--no-progress-bar", str(NOTEBOOKS[0]), str(tmp_path / "out.ipynb"),
-        "-p", "captcha_count", "20", "-p", "workspace", str(tmp_path / "workspace"),
-    ]  # fmt: skip
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert len(find_captchas(tmp_path / "workspace" / "captchas")) == 20
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -168,10 +156,11 @@ def test_wrong_arguments_are_errors_before_anything_runs(tmp_path, arguments, me
 
 
 def test_a_failed_notebook_stops_the_series_and_is_kept(tmp_path):
-    done = run_course(tmp_path, "02", "03", "-p", "workspace", str(tmp_path / "empty"), "-o", str(tmp_path / "runs"))
+    done = run_course(tmp_path, "02", "03", "-p", "captcha_count", "20", "-p", "test_count", "20",
+                      "-p", "workspace", str(tmp_path / "empty"), "-o", str(tmp_path / "runs"))  # fmt: skip
     assert done.returncode == 1
     assert "02-write-tfrecords.ipynb failed in cell" in done.stderr
-    assert "run 01-generate-captchas.ipynb first" in done.stderr and "Traceback" not in done.stderr
+    assert "test_count is 20, but must lie between 1 and 19" in done.stderr and "Traceback" not in done.stderr
     kept = json.loads((tmp_path / "runs" / "02-write-tfrecords.ipynb").read_text())
     errors = [o for cell in kept["cells"] for o in cell.get("outputs", []) if o["output_type"] == "error"]
     assert len(errors) == 1 and len(errors[0]["traceback"]) == 1  # one sentence, no stack
@@ -216,16 +205,6 @@ def test_a_training_that_is_killed_again_and_again_goes_on(course, tmp_path):
         assert {**one, "seconds": 0} == {**other, "seconds": 0}
     left = sorted(path.name for path in (tmp_path / "workspace" / "model").iterdir())
     assert left == ["alexnet.keras", "history.json"], "half-written files of the killed runs are left"
-
-
-def kill_tree(pid):
-    """Kill a process and all below it at once; a kernel is not in its starter's process group."""
-    import psutil
-
-    parent = psutil.Process(pid)
-    for process in [*parent.children(recursive=True), parent]:
-        process.send_signal(signal.SIGKILL)
-    parent.wait()
 
 
 def test_no_path_of_this_machine_is_shown(course):

@@ -23,6 +23,9 @@ MATRICES[0, 3, 5], MATRICES[1, 1, 7], MATRICES[2, 7, 1], MATRICES[3, 2, 2] = 5, 
 # A typical wrong answer to each exercise, and what its checker is given beside the answer.
 WRONG = {
     # Notebook 00
+    "what_it_says": (426, {"text": "0426"}),  # a number loses its zero
+    "pictures_in_all": (15 * 4500, {"pictures": 4500}),  # epochs not changed
+    "order_of_cells": ((20, 20), {}),  # from top to bottom both times
     # Notebooks 01 to 04
     "files_left": (1000, {}),  # forgot that files overwrite each other
     "possible_texts": (5**36, {}),
@@ -42,6 +45,10 @@ WRONG = {
     "refused": (int((CHANCES.max(axis=-1) < 0.9).sum()), {"chances": CHANCES}),  # digits, not captchas
     "breaking_column": (999, {"network": None, "image": np.zeros((96, 96, 1), np.uint8)}),
     # Notebook 05
+    "fastest": (200 * 4.11, {}),
+    "overlap": (False, {}),
+    "enough": (500, {}),
+    "own_recipe": (0.3, {"to_beat": 0.35}),
     # Notebook 06
     "one_wrong": ((~RIGHT).any(axis=1).mean(), {"right": RIGHT}),  # of all captchas, with any wrong digit
     "most_confused": ({3, 5}, {"matrices": MATRICES}),  # one direction only
@@ -49,6 +56,13 @@ WRONG = {
     "threshold": (0.999, {"sure": SURE, "whole": RIGHT.all(axis=1)}),  # took the promise for the confidence
     "covered": (np.zeros((96, 96, 1), np.uint8), {"network": None, "image": np.zeros((96, 96, 1), np.uint8)}),
     # Notebook 07
+    "label_mistake": ("C", {}),  # only the worst of the three
+    "misfits": (lambda names, labels: names, {}),
+    "in_both": (  # compares only pictures that stand at the same place
+        lambda train, test: [row for row, (a, b) in enumerate(zip(train, test, strict=False)) if np.array_equal(a, b)],
+        {},
+    ),
+    "lines_to_change": ({1, 8, 10}, {}),  # thinks that more augmentation is always better
 }
 
 

@@ -28,6 +28,15 @@ def test_gray_pictures_are_shown_gray_over_the_full_range():
     assert axes[0].images[0].get_clim() == (0, 255)
 
 
+def test_the_map_names_every_notebook_in_order_and_the_files():
+    figures.plot_course()
+    said = [text.get_text() for text in plt.gca().texts]
+    assert [text for text in said if text.isdigit()] == [f"0{number}" for number in range(8)]
+    for name in ("captchas/2026.png", "train.tfrecord", "test.tfrecord", "alexnet.keras", "workspace/"):
+        assert any(name in text for text in said), name
+    assert plt.gca().get_xlim() == (0, 10) and plt.gca().get_ylim() == (0, 5)  # pictures must not zoom in on themselves
+
+
 def test_places_are_counted():
     figures.plot_places(["01", "02", "11"], chars="012")
     assert [text.get_text() for text in plt.gca().texts] == ["2", "1", "0", "0", "2", "1"]
@@ -57,6 +66,23 @@ def test_history_is_drawn_with_chance():
 def test_accuracies_are_drawn_with_their_interval():
     figures.plot_accuracies([0.9, 0.8, 0.7, 0.6], 0.5, (0.4, 0.6), 100)
     assert [text.get_text() for text in plt.gca().texts] == ["90.0%", "80.0%", "70.0%", "60.0%", "50.0%"]
+
+
+def test_recipes_are_drawn_with_their_means_and_a_dot_for_each_seed():
+    figures.plot_recipes(["a", "b"], [[0.5, 0.7], [0.9]], "title")
+    assert [text.get_text() for text in plt.gca().texts] == ["60.0%", "90.0%"]
+    assert [line.get_xdata().tolist() for line in plt.gca().lines] == [[0.5, 0.7], [0.9]]
+
+
+def test_growth_is_drawn_at_its_counts():
+    figures.plot_growth([500, 1000], [[0.25, 0.35], [0.5]], "title")
+    assert [text.get_text() for text in plt.gca().texts] == ["30.0%", "50.0%"]
+    assert [label.get_text() for label in plt.gca().get_xticklabels()] == ["500", "1,000"]
+
+
+def test_speed_is_drawn_beside_its_limit():
+    figures.plot_speed(["a", "b"], [80.0, 10.0], [100.0, 5.0], "pictures/s")
+    assert [text.get_text() for text in plt.gca().texts] == ["80 of 100, 80%", "10 of 5, 200%"]
 
 
 def test_right_readings_do_not_drown_the_mistakes():
@@ -118,6 +144,24 @@ def test_centres_are_drawn_against_the_digits():
     _, first, second = plt.gca().lines
     assert first.get_xydata().tolist() == [[0.1, 0.15], [0.2, 0.2]]
     assert second.get_xydata().tolist() == [[0.3, 0.35], [0.4, 0.5]] and second.get_label() == "digit_1"
+
+
+def test_claim_and_truth_are_told_apart_without_colour():
+    claim, truth = ({f"test_digit_{place}": value for place in range(4)} for value in (0.9, 0.1))
+    figures.plot_claims({"claim": claim | {"test_loss": 1, "test_whole": 0.9}, "truth": truth | {"test_whole": 0.0}})
+    ax = plt.gca()
+    assert [text.get_text() for text in ax.texts] == ["90.0%"] * 5 + ["10.0%"] * 4 + ["0.0%"]
+    assert [label.get_text() for label in ax.get_yticklabels()][::4] == ["digit_0", "whole captcha"]
+    assert [bars[0].get_hatch() for bars in ax.containers] == ["", "///"]
+
+
+def test_losses_are_drawn_with_chance_on_a_logarithmic_scale():
+    figures.plot_losses({"one": [2.3, 300.0, 2.4], "other": [2.3, 1.0, 0.5]})
+    ax = plt.gca()
+    assert ax.get_yscale() == "log"
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["one", "other", "chance: ln 10 = 2.30"]
+    assert list(ax.lines[0].get_ydata()) == [2.3, 300.0, 2.4]
+    assert ax.lines[2].get_ydata()[0] == pytest.approx(np.log(10))
 
 
 def test_a_finished_bar_says_how_long_it_took():

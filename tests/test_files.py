@@ -85,7 +85,7 @@ def test_a_course_error_shows_its_sentence_instead_of_a_stack():
 
 
 def test_importing_utils_is_cheap():
-    modules = "utils, utils.files, utils.captchas, utils.scores, utils.progress, utils.figures"
+    modules = "utils, utils.files, utils.machine, utils.captchas, utils.scores, utils.progress, utils.figures"
     code = f"import sys, {modules}; print('tensorflow' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"

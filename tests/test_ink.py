@@ -58,7 +58,7 @@ def test_centres_are_mean_columns():
     characters = np.zeros((2, 4, 10), bool)
     characters[0, :, 0:4] = True
     characters[1, 1, 9] = True
-    assert ink.centres(characters).tolist() == pytest.approx([0.2, 0.95])
+    assert ink._middles(characters).tolist() == pytest.approx([0.2, 0.95])
 
 
 def test_many_are_measured_as_one_is():
@@ -68,6 +68,6 @@ def test_many_are_measured_as_one_is():
     for row, (text, seed) in enumerate(wanted):
         _, characters = ink.draw_watched(text, seed)
         assert np.array_equal(overlaps[row], ink.overlap(characters))
-        assert np.array_equal(columns[row], ink.centres(characters))
+        assert np.array_equal(columns[row], ink._middles(characters))
         assert np.array_equal(ink._measure(text, seed), [overlaps[row], columns[row]])
     assert (np.diff(columns) > 0).all()  # digits stand from left to right

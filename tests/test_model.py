@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from conftest import SIZE
 
+from utils import machine
 from utils import model as models
 from utils.files import CourseError
 from utils.model import alexnet, keras, load_model, probabilities, save_model, text_from
@@ -191,8 +192,8 @@ def test_a_full_disk_while_saving(small, tmp_path):
 
 def test_bfloat16_is_used_only_where_the_processor_has_it(monkeypatch):
     def flags(text):
-        monkeypatch.setattr(models.Path, "read_text", lambda *arguments, **keywords: text)
-        monkeypatch.setattr(models.platform, "machine", lambda: "x86_64")
+        monkeypatch.setattr(machine.Path, "read_text", lambda *arguments, **keywords: text)
+        monkeypatch.setattr(machine.platform, "machine", lambda: "x86_64")
         return models.fastest_dtype()
 
     assert flags("flags : fpu avx512f avx512_bf16 sse") == "mixed_bfloat16"
@@ -211,7 +212,7 @@ def test_averaging_moves_the_picture_in_each_direction_and_keeps_its_edge():
 
     image = np.full((1, 9, 9, 1), 255, np.uint8)
     image[0, 4, 4] = 0
-    chances = models.averaged_probabilities(Spy(), image, shift=2)
+    chances = models.averaged_probabilities(Spy(), image, shift=2 / 9)
     assert chances.shape == (1, 4, 10) and np.allclose(chances, 0.1)
     places = sorted(np.argwhere(picture < 0.9).tolist()[0] for picture in asked)
     assert places == [[2, 4], [4, 2], [4, 4], [4, 6], [6, 4]]

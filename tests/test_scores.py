@@ -35,6 +35,14 @@ def test_wilson_interval(right, total, expected):
     assert scores.wilson_interval(right, total) == pytest.approx(expected, abs=2e-4)
 
 
+def test_wilson_interval_holds_the_measured_share_itself():
+    """Also where rounding would put its end a little below 100 %, or above 0 %; a figure could not draw that."""
+    for total in range(1, 300):
+        for right in {0, 1, total // 2, total}:
+            low, high = scores.wilson_interval(right, total)
+            assert 0 <= low <= right / total <= high <= 1
+
+
 @pytest.mark.parametrize(("right", "total"), [(1, 0), (-1, 10), (11, 10)])
 def test_impossible_scores(right, total):
     with pytest.raises(ValueError, match="is no score"):

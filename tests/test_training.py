@@ -5,9 +5,13 @@ import pytest
 from conftest import SIZE
 
 from utils import training
+from utils.captchas import draw_texts
 from utils.files import CourseError
-from utils.model import alexnet, keras, load_model, probabilities, scaled
+from utils.fresh import fresh_captchas, fresh_texts
+from utils.model import alexnet, keras, load_compact, load_model, probabilities, scaled
+from utils.prepare import CATCH_UP
 from utils.quiet import tf
+from utils.scores import whole_accuracy
 from utils.tfrecords import read_records
 
 
@@ -247,3 +251,32 @@ def test_a_loss_that_is_no_number_stops_with_advice(records, tmp_path):
 def test_no_history_names_the_notebook_to_run(tmp_path):
     with pytest.raises(CourseError, match=r"run 03-train-alexnet\.ipynb first"):
         training.read_history(tmp_path)
+
+
+def test_smoothed_cross_entropy_by_hand():
+    """With smoothing s, the truth should get 1 - s + s/10 and every other digit s/10."""
+    logits = np.random.default_rng(0).normal(size=(5, 10)).astype("float32")
+    labels = np.array([0, 3, 9, 3, 1])
+    logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    for smoothing in (0.0, 0.1):
+        wanted = np.eye(10)[labels] * (1 - smoothing) + smoothing / 10
+        loss = training.SmoothedCrossentropy(smoothing)
+        assert float(loss(labels, logits)) == pytest.approx(-(wanted * logs).sum(axis=1).mean(), rel=1e-5)
+    again = training.SmoothedCrossentropy.from_config(training.SmoothedCrossentropy(0.2).get_config())
+    assert again.label_smoothing == 0.2
+
+
+def test_impossible_label_smoothing():
+    with pytest.raises(CourseError, match=r"label_smoothing is 1\.0, but must be at least 0 and below 1"):
+        training.compile_model(alexnet(SIZE, fc_units=16), 0.001, 1, 1, label_smoothing=1.0)
+
+
+@pytest.mark.parametrize("strength", [{"tone": 0.5}, {"tone": 0.6, "bend": 5.0}], ids=["default", "long"])
+def test_augmented_captchas_still_say_what_their_labels_say(strength, tmp_path):
+    """The model that comes with the course has never seen bent strokes, and reads most of these captchas whole."""
+    model, _ = load_compact(CATCH_UP, 224)
+    unseen = fresh_texts(draw_texts(5000, 0), 100)
+    images, labels = map(np.concatenate, zip(*fresh_captchas(unseen, 224), strict=True))
+    changed = training.augment(images, seed=(0, 1), **strength).numpy().round().astype(np.uint8)
+    assert np.abs(changed - images.astype(float)).mean() > 5
+    assert whole_accuracy(probabilities(model, changed).argmax(axis=-1), labels) > 0.7

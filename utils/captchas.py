@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import random
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -16,6 +15,7 @@ import captcha.image
 from PIL import Image
 
 from utils.files import CourseError, check, check_settings, shown, write_aside, write_json
+from utils.machine import cores
 from utils.progress import progress
 
 DIGITS = "0123456789"
@@ -108,11 +108,6 @@ def write_captchas(
         for _ in progress(_drawn(missing, folder, seed, processes or cores()), "Drawing", "captchas", len(missing)):
             pass
     return len(missing)
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _drawn(texts: Sequence[str], folder: Path, seed: int, processes: int) -> Iterator[None]:

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from utils.captchas import draw_captcha, find_captchas
+from utils.scores import wilson_interval
 
 
 class Exercise(NamedTuple):
@@ -115,6 +116,12 @@ def _breaks(answer: object, network: object, image: np.ndarray) -> bool:
     return bool((before != after).any())
 
 
+def _overlap(answer: object) -> bool:
+    if not isinstance(answer, (bool, np.bool_)):
+        raise TypeError(f"{answer!r} is neither True nor False")
+    return bool(answer) == (wilson_interval(490, 500)[0] <= wilson_interval(485, 500)[1])
+
+
 def _one_wrong(answer: object, right: np.ndarray) -> bool:
     wrong = (~right).sum(axis=1)
     return math.isclose(_number(answer), (wrong == 1).sum() / (wrong > 0).sum(), abs_tol=5e-4)
@@ -154,8 +161,26 @@ def _same_set(*right: str) -> Callable[[Sequence[str]], bool]:
     return lambda answer: not isinstance(answer, str) and set(answer) == set(right)
 
 
+# Eight different pictures of 2 x 3 pixels, for the exercise `in_both`.
+_PICTURES = np.arange(48, dtype=np.uint8).reshape(8, 2, 3)
+
 EXERCISES = {
     # Notebook 00
+    "what_it_says": Exercise(
+        "a text of four digits, in quotes",
+        lambda answer, text: answer == text,
+        "look again, and mind the quotes: 0042 without them would be the number 42.",
+    ),
+    "pictures_in_all": Exercise(
+        "a whole number of pictures",
+        lambda answer, pictures: _number(answer) == 30 * pictures,
+        "after the change, run the cell of the parameters and then every cell below it, and read section 2 again.",
+    ),
+    "order_of_cells": Exercise(
+        "two numbers in brackets",
+        lambda answer: tuple(answer) == (5, 20),
+        "the numbers beside the cells tell the order for the first; for the second, read from top to bottom.",
+    ),
     # Notebook 01
     "files_left": Exercise(
         "a number of files",
@@ -254,6 +279,26 @@ EXERCISES = {
         "make one copy of the picture for each column, blacken it there, and let the network read all copies at once.",
     ),
     # Notebook 05
+    "fastest": Exercise(
+        "a number of pictures a second, within a fiftieth",
+        near(200 / 4.11, 0.02),
+        "divide what the machine can do in a second by what one picture costs.",
+    ),
+    "overlap": Exercise(
+        "True or False",
+        _overlap,
+        "`scores.wilson_interval` gives both; they overlap if the better one's lower end lies below the other's upper.",
+    ),
+    "enough": Exercise(
+        "a number of captchas, within a tenth",
+        near(1.96**2 * 0.99 * 0.01 / 0.002**2, 0.1),
+        "half the width of the interval is about 1.96 times the square root of p (1 - p) / n. Solve for n.",
+    ),
+    "own_recipe": Exercise(
+        "an accuracy above that of the trial *as it is*",
+        lambda answer, to_beat: to_beat < _number(answer) <= 1,
+        "with so few captchas, steps are what is missing: how could the same epochs have more of them?",
+    ),
     # Notebook 06
     "one_wrong": Exercise(
         "a share between 0 and 1",
@@ -281,4 +326,34 @@ EXERCISES = {
         "set some columns to `surest.max()`, which is paper, and try several places and widths at once.",
     ),
     # Notebook 07
+    "label_mistake": Exercise(
+        "one of the three letters, in quotes",
+        lambda answer: answer == "B",
+        "multiply the four accuracies. Outputs that look at digits of their own err on different captchas.",
+    ),
+    "misfits": Exercise(
+        "a function that returns a list of names",
+        gives(
+            ((["2026.png", "0042.png"], [[2, 0, 2, 6], [0, 0, 4, 2]]), []),
+            (
+                (["2741.png", "5555.png", "0042.png"], [[2, 2, 2, 2], [5, 5, 5, 5], [0, 0, 0, 0]]),
+                ["2741.png", "0042.png"],
+            ),
+        ),
+        "make a text of each row of labels, put `.png` behind it, and compare; a label of 0 is a digit too.",
+    ),
+    "in_both": Exercise(
+        "a function that returns a list of numbers",
+        gives(
+            ((_PICTURES[:4], _PICTURES[4:]), []),
+            ((_PICTURES[:4], _PICTURES[[5, 2, 6, 0]]), [1, 3]),
+            ((_PICTURES[:1], _PICTURES[[0, 0, 3]]), [0, 1]),
+        ),
+        "a picture's `tobytes()` can be put into a set, and a set knows at once whether it holds something.",
+    ),
+    "lines_to_change": Exercise(
+        "a set of four line numbers",
+        lambda answer: not isinstance(answer, str) and set(answer) == {1, 5, 8, 10},
+        "would another machine do the same in this line? Does the test stay as it is, and unseen? What is saved?",
+    ),
 }

@@ -12,10 +12,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.patches import Circle, FancyBboxPatch
+from matplotlib.ticker import LogFormatter, MaxNLocator, PercentFormatter
 from PIL import Image
 
-from utils.captchas import DIGITS
+from utils.captchas import DIGITS, draw_captcha
 from utils.files import REPO
 from utils.scores import Calibration, Group, wilson_interval
 
@@ -25,6 +26,73 @@ if TYPE_CHECKING:  # it needs TensorFlow, for which notebook 01 need not wait
 plt.style.use(REPO / "utils" / "course.mplstyle")
 
 RIGHT, WRONG = "#0072B2", "#D55E00"
+
+
+# Notebook 00
+
+
+def plot_course() -> None:
+    """A map of the course: what becomes of a text, which notebook makes each step, and where the files are."""
+    _, ax = plt.subplots(figsize=(10, 5))
+    ax.set(xlim=(0, 10), ylim=(0, 5), aspect="equal")
+    ax.axis("off")
+    picture = draw_captcha("2026", 0)
+    things = {  # what it is, and where in the workspace
+        "text": "",
+        "captchas": "captchas/2026.png",
+        "records": "records/\ntrain.tfrecord\ntest.tfrecord",
+        "model": "model/\nalexnet.keras",
+        "readings": "",
+    }
+    centres = [0.85 + 2.075 * number for number in range(len(things))]
+    for x, (name, files) in zip(centres, things.items(), strict=True):
+        _box(ax, x - 0.65, 1.95, 1.3, 1.2, "0.95", "0.6")
+        ax.text(x, 3.25, name, ha="center", va="bottom", weight="bold")
+        ax.text(x, 1.85, files, ha="center", va="top", family="monospace", fontsize=8.5, color="0.3")
+    for x, said in ((centres[0], '"2026"'), (centres[-1], '"2026" ✓')):
+        ax.text(x, 2.55, said, ha="center", va="center", family="monospace", fontsize=13)
+    x = centres[1]
+    ax.imshow(picture, extent=(x - 0.56, x + 0.56, 2.34, 2.76), zorder=3)
+    _box(ax, x - 0.56, 2.34, 1.12, 0.42, "none", "0.6", zorder=4)
+    for front, step in enumerate((0.14, 0.0, -0.14)):  # gray squares, one in front of the other
+        left, bottom, layer = centres[2] - 0.36 + step, 2.19 + step, 3 + 2 * front
+        extent = (left, left + 0.72, bottom, bottom + 0.72)
+        ax.imshow(picture.convert("L"), cmap="gray", vmin=0, vmax=255, extent=extent, aspect="auto", zorder=layer)
+        _box(ax, left, bottom, 0.72, 0.72, "none", "0.6", zorder=layer + 1)
+    for number, height in enumerate((0.9, 0.75, 0.6, 0.5, 0.4)):  # layers, as in drawings of AlexNet
+        _box(ax, centres[3] - 0.46 + 0.2 * number, 2.55 - height / 2, 0.12, height, RIGHT, RIGHT)
+    ax.text(centres[0], 1.85, "in the folder\nworkspace/", ha="center", va="top", fontsize=8.5, color="0.3")
+    _badge(ax, 0.46, 4.35, "00")
+    ax.text(0.46, 4.05, "start\nhere", ha="center", va="top", fontsize=10)
+    steps = ("01", "generate\ncaptchas"), ("02", "write\nTFRecords"), ("03", "train\nAlexNet"), ("04", "predict")
+    for left, (number, verb) in zip(centres, steps, strict=False):
+        middle = left + 2.075 / 2
+        arrow = {"arrowstyle": "-|>", "color": RIGHT, "linewidth": 2, "mutation_scale": 16}
+        ax.annotate("", (left + 1.41, 2.55), (left + 0.66, 2.55), arrowprops=arrow)
+        _badge(ax, middle, 4.35, number)
+        ax.text(middle, 4.05, verb, ha="center", va="top", fontsize=10)
+        ax.plot([middle, middle], [2.62, 3.5], color=RIGHT, linewidth=1, linestyle=":")
+    ax.text(0.2, 0.95, "and then,\nin any order", va="top", fontsize=10, color="0.3")
+    later = ("05", "better\nand faster"), ("06", "reading\nthe mistakes"), ("07", "autopsy\nof a tutorial")
+    for left, (number, what) in zip((2.1, 4.8, 7.5), later, strict=True):
+        _box(ax, left, 0.25, 2.2, 0.8, "white", RIGHT)
+        _badge(ax, left + 0.4, 0.65, number)
+        ax.text(left + 0.8, 0.65, what, va="center", fontsize=10)
+    ax.set(xlim=(0, 10), ylim=(0, 5))
+
+
+def _box(ax: Axes, left: float, bottom: float, width: float, height: float, face: str, edge: str, **style) -> None:
+    corners = "round,pad=0,rounding_size=0.03"
+    ax.add_patch(FancyBboxPatch((left, bottom), width, height, corners, facecolor=face, edgecolor=edge, **style))
+
+
+def _badge(ax: Axes, x: float, y: float, number: str) -> None:
+    """The number of a notebook on a disc."""
+    ax.add_patch(Circle((x, y), 0.26, color=RIGHT))
+    ax.text(x, y, number, ha="center", va="center_baseline", color="white", weight="bold")
+
+
+# Notebooks 01 to 04
 
 
 def show_picture(ax: Axes, picture: Image.Image | np.ndarray, title: str = "") -> None:
@@ -111,8 +179,13 @@ def plot_accuracies(places: Sequence[float], whole: float, interval: tuple[float
     _, ax = plt.subplots(figsize=(8, 0.45 * len(names) + 1.1))
     bars = ax.barh(names, values, color=[RIGHT] * len(places) + ["0.35"], height=0.65)
     ax.errorbar(whole, len(places), xerr=[[whole - interval[0]], [interval[1] - whole]], color="black", capsize=5)
-    for bar, value in zip(bars, values, strict=True):
-        ax.text(0.01, bar.get_y() + bar.get_height() / 2, f"{value:.1%}", va="center", color="white", weight="bold")
+    for bar, value, end in zip(bars, values, [*places, interval[1]], strict=True):
+        fits = value > 0.1  # else the number stands to the right of the bar
+        x, color, page = (0.01, "white", "none") if fits else (end + 0.02, "black", "white")
+        ax.text(
+            x, bar.get_y() + bar.get_height() / 2, f"{value:.1%}", va="center", color=color, weight="bold",
+            bbox={"facecolor": page, "edgecolor": "none", "pad": 1},
+        )  # fmt: skip
     ax.axvline(0.1, color="0.4", linestyle="--", linewidth=1.5)
     ax.set(title=f"Accuracy on {captchas:,} test captchas (dashed: chance of one digit)", xlim=(0, 1))
     ax.xaxis.set_major_formatter(PercentFormatter(1))
@@ -150,6 +223,52 @@ def show_predictions(
 
 
 # Notebook 05
+
+
+def plot_recipes(names: Sequence[str], accuracies: Sequence[Sequence[float]], title: str) -> None:
+    """One row for each recipe: a bar to the mean of its accuracies (0 to 1), and a dot for each seed."""
+    means = [float(np.mean(values)) for values in accuracies]
+    _, ax = plt.subplots(figsize=(9, 0.42 * len(names) + 1.2))
+    ax.barh(names, means, color=RIGHT, height=0.6, alpha=0.35)
+    for row, values in enumerate(accuracies):
+        ax.plot(values, [row] * len(values), "o", color=RIGHT)
+        ax.text(max(values) + 0.012, row, f"{means[row]:.1%}", va="center")
+    ax.set(title=title, xlim=(0, 1.1))
+    ax.set_xticks(np.linspace(0, 1, 6))
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+
+
+def plot_growth(counts: Sequence[int], accuracies: Sequence[Sequence[float]], title: str) -> None:
+    """Accuracy (0 to 1) against the number of training captchas, which doubles from mark to mark."""
+    _, ax = plt.subplots(figsize=(7, 3.6))
+    ax.plot(counts, [np.mean(values) for values in accuracies], color=RIGHT)
+    for count, values in zip(counts, accuracies, strict=True):
+        ax.plot([count] * len(values), values, "o", color=RIGHT)
+        ax.annotate(f"{np.mean(values):.1%}", (count, max(values)), (0, 7), textcoords="offset points", ha="center")
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(counts, [f"{count:,}" for count in counts])
+    ax.minorticks_off()
+    ax.set(title=title, xlabel="training captchas", ylabel="fresh captchas read whole", ylim=(-0.03, 1.12))
+    ax.set_yticks(np.linspace(0, 1, 6))
+    ax.yaxis.set_major_formatter(PercentFormatter(1))
+    ax.margins(x=0.1)
+
+
+def plot_speed(names: Sequence[str], measured: Sequence[float], limits: Sequence[float], unit: str) -> None:
+    """What was measured, as bars, each with the most that the machine could do as a mark."""
+    _, ax = plt.subplots(figsize=(9, 0.45 * len(names) + 1.2))
+    ax.barh(names, measured, color=RIGHT, height=0.6, label="measured")
+    ax.plot(limits, range(len(names)), "|", color=WRONG, markersize=22, markeredgewidth=3, label="limit")
+    for row, (value, limit) in enumerate(zip(measured, limits, strict=True)):
+        ax.text(max(value, limit) * 1.03, row, f"{value:,.0f} of {limit:,.0f}, {value / limit:.0%}", va="center")
+    ax.set(title="Measured speed, and the most that the machine could do", xlabel=unit)
+    ax.set_xlim(0, 1.35 * max([*measured, *limits]))
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    ax.legend(loc="lower right")
+
 
 # Notebook 06
 
@@ -281,3 +400,41 @@ def plot_centres(digits: np.ndarray, looking: np.ndarray) -> None:
 
 
 # Notebook 07
+
+
+def plot_claims(scores: dict[str, dict[str, float]], classes: int = len(DIGITS)) -> None:
+    """Two scores of one network side by side: what is claimed, and what is true, with chance drawn in.
+
+    Args:
+        scores: two of what `utils.training.evaluate` returns, each under a name; the second is hatched.
+    """
+    names = [name for name in next(iter(scores.values())) if name != "test_loss"]
+    rows = np.arange(len(names))
+    _, ax = plt.subplots(figsize=(8, 0.62 * len(names) + 1.3))
+    for (label, score), at, color, hatch in zip(
+        scores.items(), (rows - 0.2, rows + 0.2), (RIGHT, WRONG), ("", "///"), strict=True
+    ):
+        bars = ax.barh(
+            at, [score[name] for name in names], 0.4, color=color, hatch=hatch, edgecolor="white", label=label
+        )
+        ax.bar_label(bars, fmt="{:.1%}", padding=4, fontsize=9.5)
+    ax.axvline(1 / classes, color="0.4", linestyle="--", linewidth=1.5, label="chance of one digit")
+    ax.set_yticks(rows, [name.removeprefix("test_").replace("whole", "whole captcha") for name in names])
+    ax.set(title="One network, two scores", xlabel="accuracy", xlim=(0, 1.1))
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
+    ax.set_xticks(np.arange(0, 1.01, 0.2))
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=3, fontsize=9.5)
+
+
+def plot_losses(losses: dict[str, Sequence[float]], classes: int = len(DIGITS)) -> None:
+    """The loss of every step of each training, on a logarithmic scale, with chance drawn in."""
+    _, ax = plt.subplots(figsize=(8, 3.4))
+    for (label, values), color in zip(losses.items(), (WRONG, RIGHT, "black"), strict=False):
+        ax.plot(range(1, len(values) + 1), values, color=color, linewidth=1.2, label=label)
+    _chance(ax, np.log(classes), f"chance: ln {classes} = {np.log(classes):.2f}")
+    ax.set(title="Loss of every step", xlabel="step", ylabel="mean cross-entropy", yscale="log")
+    ax.yaxis.set_major_formatter(LogFormatter())
+    ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))  # plain numbers, where there is room
+    ax.legend(fontsize=9)

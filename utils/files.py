@@ -54,17 +54,17 @@ def write_aside(path: Path) -> Iterator[Path]:
         yield part
         os.replace(part, path)
     except OSError as error:
-        part_removed(part)
+        _part_removed(part)
         reason = error.strerror or str(error)
         raise CourseError(
             f"Cannot write {shown(path)}: {reason}. Free some space or choose another `workspace`, then run this again."
         ) from error
     except BaseException:
-        part_removed(part)
+        _part_removed(part)
         raise
 
 
-def part_removed(part: Path) -> None:
+def _part_removed(part: Path) -> None:
     """Delete a half-written file; where even that is impossible, the first error is the one worth telling."""
     with suppress(OSError):
         part.unlink(missing_ok=True)

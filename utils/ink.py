@@ -55,7 +55,7 @@ def overlap(ink: np.ndarray) -> np.ndarray:
     return shared.sum(axis=(1, 2)) / ink.sum(axis=(1, 2))
 
 
-def centres(ink: np.ndarray) -> np.ndarray:
+def _middles(ink: np.ndarray) -> np.ndarray:
     """The mean column of each character's ink, from 0 at the left edge to 1 at the right one: shape (length,)."""
     columns = (np.arange(ink.shape[2]) + 0.5) / ink.shape[2]
     return (ink.sum(axis=1) * columns).sum(axis=1) / ink.sum(axis=(1, 2))
@@ -64,14 +64,15 @@ def centres(ink: np.ndarray) -> np.ndarray:
 def _measure(text: str, seed: int | str) -> np.ndarray:
     """Overlap and centre of each character of one captcha: float array of shape (2, length)."""
     _, ink = draw_watched(text, seed)
-    return np.stack([overlap(ink), centres(ink)])
+    return np.stack([overlap(ink), _middles(ink)])
 
 
 def measure_all(wanted: Sequence[tuple[str, int | str]]) -> tuple[np.ndarray, np.ndarray]:
     """Overlaps and centres of many captchas, drawn again on all cores from their texts and seeds.
 
     Returns:
-        Two float arrays of shape (captchas, length), see `overlap` and `centres`.
+        Two float arrays of shape (captchas, length): shares as in `overlap`, and the mean column of the ink of each
+        character, from 0 at the left edge to 1 at the right one.
     """
     with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn")) as pool:
         measured = np.stack(list(pool.map(_measure, *zip(*wanted, strict=True), chunksize=25)))

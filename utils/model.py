@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 import zipfile
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from utils.captchas import DIGITS, LENGTH
 from utils.files import CourseError, check, shown, write_aside
+from utils.machine import fastest_dtype as fastest_dtype  # notebook 03 takes it from here
 from utils.quiet import tf  # before keras, which imports TensorFlow too
 
 import keras  # isort: skip
@@ -150,20 +150,6 @@ def scaled(images: np.ndarray | tf.Tensor) -> tf.Tensor:
     return 1.0 - tf.minimum(tf.math.divide_no_nan(darkness, of_text), 2.0)
 
 
-def native_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 numbers itself; where it must imitate them, float32 is faster."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:  # no Linux: no sure way to know
-        return False
-    return platform.machine() == "x86_64" and ("avx512_bf16" in flags or "amx_bf16" in flags)
-
-
-def fastest_dtype() -> str:
-    """The dtype policy to train in here: ``"mixed_bfloat16"`` where the processor has it, else ``"float32"``."""
-    return "mixed_bfloat16" if native_bfloat16() else "float32"
-
-
 def probabilities(model: keras.Model, images: np.ndarray, batch_size: int = 250) -> np.ndarray:
     """What the model thinks of each character at each place.
 
@@ -180,18 +166,26 @@ def probabilities(model: keras.Model, images: np.ndarray, batch_size: int = 250)
     return np.concatenate(parts)
 
 
-def averaged_probabilities(model: keras.Model, images: np.ndarray, shift: int = 4) -> np.ndarray:
-    """What the model thinks on average of a picture and of four copies, moved by ``shift`` pixels in each direction.
+def averaged_probabilities(model: keras.Model, images: np.ndarray, shift: float = 1 / 56) -> np.ndarray:
+    """What the model thinks on average of a picture and of four copies, each moved a little in another direction.
 
     The average is taken of the logarithms, so that one strong doubt counts. It costs five times the time. Introduced in
-    notebook 05; shapes as for `probabilities`. The method is known as test-time augmentation: Krizhevsky, Sutskever and
-    Hinton, "ImageNet classification with deep convolutional neural networks" (2012), averaged over ten crops.
+    notebook 05. The method is known as test-time augmentation: Krizhevsky, Sutskever and Hinton, "ImageNet
+    classification with deep convolutional neural networks" (2012), averaged over ten crops.
+
+    Args:
+        images: uint8 array of shape (captchas, image_size, image_size, 1).
+        shift: how far the copies are moved, as a share of the width: 4 pixels of 224.
+
+    Returns:
+        float32 array as from `probabilities`.
     """
     height, width = images.shape[1:3]
-    wider = np.pad(images, ((0, 0), (shift, shift), (shift, shift), (0, 0)), mode="edge")
+    far = round(width * shift)
+    wider = np.pad(images, ((0, 0), (far, far), (far, far), (0, 0)), mode="edge")
     total = 0.0
-    for down, right in ((0, 0), (-shift, 0), (shift, 0), (0, -shift), (0, shift)):
-        moved = wider[:, shift + down : shift + down + height, shift + right : shift + right + width]
+    for down, right in ((0, 0), (-far, 0), (far, 0), (0, -far), (0, far)):
+        moved = wider[:, far + down : far + down + height, far + right : far + right + width]
         total = total + np.log(np.maximum(probabilities(model, moved), 1e-12))
     return tf.nn.softmax(total / 5).numpy()
 

@@ -1,4 +1,4 @@
-"""The measured accuracies in ``results/accuracy``, and their table.
+"""The measured accuracies in ``results/accuracy``, and their table. Introduced in notebook 05.
 
 They are written by ``python -m benchmarks.accuracy``: one file a recipe, with one run a seed.
 """

@@ -100,7 +100,7 @@ def check_values(values: dict[str, object], known: dict[str, object]) -> dict[st
         kind = type(known[name])
         parsed = value if kind is str or not isinstance(value, str) else yaml.safe_load(value)
         if kind is float and type(parsed) is str:  # YAML takes 1e-3 for text
-            parsed = _number(parsed)
+            parsed = _float_or_text(parsed)
         if kind is float and type(parsed) is int:
             parsed = float(parsed)
         if type(parsed) is not kind:
@@ -109,7 +109,7 @@ def check_values(values: dict[str, object], known: dict[str, object]) -> dict[st
     return checked
 
 
-def _number(text: str) -> float | str:
+def _float_or_text(text: str) -> float | str:
     try:
         return float(text)
     except ValueError:
@@ -137,6 +137,7 @@ def run_notebook(notebook: Path, output: Path, values: dict[str, object], bars: 
             own,
             engine_name="captcha-course",
             kernel_name="python3",
+            start_timeout=300,  # seconds; the very first start after an installation can be slow
             progress_bar=False,
             bars=bars,
         )
@@ -216,11 +217,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     workspace = workspace_path(values.get("workspace", known["workspace"]))
     print(f"Done. The executed notebooks are in {shown(output)}: look at {chosen[-1].name} first.")
-    report(workspace)
+    _say_accuracy(workspace)
     return 0
 
 
-def report(workspace: Path) -> None:
+def _say_accuracy(workspace: Path) -> None:
     """Say how well the trained model reads the test captchas."""
     history = workspace / "model" / "history.json"
     if history.exists():

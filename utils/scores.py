@@ -46,7 +46,8 @@ def wilson_interval(right: int, total: int, z: float = 1.96) -> tuple[float, flo
     middle = share + z**2 / (2 * total)
     half = z * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
     scale = 1 + z**2 / total
-    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
+    low, high = (middle - half) / scale, (middle + half) / scale
+    return max(0.0, min(low, share)), min(1.0, max(high, share))  # rounding must not leave `share` outside
 
 
 def confusion_matrices(predicted: np.ndarray, labels: np.ndarray, classes: int = 10) -> np.ndarray:

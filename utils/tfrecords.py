@@ -88,7 +88,7 @@ def write_records(
 
     The first ``test_count`` good pictures in shuffled order are for testing, all others for training. Files that
     are no picture, or that are not named by a text, are left out. The record files appear only when all are whole.
-    A split of more than ``SHARD`` captchas is dealt out evenly to several files, see `shard_files`.
+    A split of more than ``SHARD`` captchas is dealt out evenly to several files, see `_shard_files`.
 
     Raises:
         CourseError: no captchas, ``test_count`` below 1 or not below their number, ``image_size`` below 1, records of
@@ -111,8 +111,8 @@ def write_records(
     }
     done = records / SETTINGS
     files = {
-        "train": shard_files(records, "train", len(paths) - test_count),
-        "test": shard_files(records, "test", test_count),
+        "train": _shard_files(records, "train", len(paths) - test_count),
+        "test": _shard_files(records, "test", test_count),
     }
     whole = all(path.exists() for split in SPLITS for path in files[split])
     if check_settings(done, settings, "02-write-tfrecords.ipynb") and whole:
@@ -154,7 +154,7 @@ def _writer(path: Path) -> Iterator[tf.io.TFRecordWriter]:
         raise OSError(error.message) from error
 
 
-def shard_files(records: Path, split: str, count: int) -> list[Path]:
+def _shard_files(records: Path, split: str, count: int) -> list[Path]:
     """The files for ``count`` records of a split: ``train.tfrecord``, or ``train-00-of-05.tfrecord`` and so on."""
     shards = -(-count // SHARD)
     if shards == 1:

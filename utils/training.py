@@ -184,15 +184,45 @@ def learning_rates(highest: float, epochs: int, steps: int) -> keras.optimizers.
     )
 
 
-def compile_model(model: keras.Model, learning_rate: float, epochs: int, steps: int) -> None:
+@keras.saving.register_keras_serializable("captcha_course")
+class SmoothedCrossentropy(keras.losses.Loss):
+    """Cross-entropy that asks for a little less than certainty: ``label_smoothing`` is shared out among all classes.
+
+    Takes labels, int of shape (batch,), and logits of shape (batch, classes). With 0 it is the plain cross-entropy.
+    Szegedy and others, "Rethinking the Inception architecture for computer vision" (2016), section 7.
+    """
+
+    def __init__(self, label_smoothing: float = 0.0, **arguments):
+        super().__init__(**arguments)
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true, y_pred):
+        wanted = tf.one_hot(tf.cast(tf.reshape(y_true, [-1]), tf.int32), y_pred.shape[-1])
+        return keras.losses.categorical_crossentropy(
+            wanted, y_pred, from_logits=True, label_smoothing=self.label_smoothing
+        )
+
+    def get_config(self):
+        return super().get_config() | {"label_smoothing": self.label_smoothing}
+
+
+def compile_model(
+    model: keras.Model, learning_rate: float, epochs: int, steps: int, label_smoothing: float = 0.0
+) -> None:
     """Make the model ready for `fit`: the loss is the mean of the outputs' cross-entropies, and Adam lowers it.
 
     Args:
         learning_rate: the highest one, see `learning_rates`.
         steps: steps in an epoch.
+        label_smoothing: see `SmoothedCrossentropy`.
+
+    Raises:
+        CourseError: ``label_smoothing`` is not in [0, 1), or an argument is one that `learning_rates` refuses.
     """
+    in_range = 0 <= label_smoothing < 1
+    check(in_range, f"label_smoothing is {label_smoothing}, but must be at least 0 and below 1.")
     outputs = len(model.outputs)
-    losses = [keras.losses.SparseCategoricalCrossentropy(from_logits=True) for _ in range(outputs)]
+    losses = [SmoothedCrossentropy(label_smoothing) for _ in range(outputs)]
     optimizer = FusedAdam(learning_rates(learning_rate, epochs, steps))
     model.compile(optimizer, loss=losses, loss_weights=[1 / outputs] * outputs)
 

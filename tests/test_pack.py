@@ -1,0 +1,102 @@
+"""Packing for a room without internet: the right packages for each machine, and never installed half packed.
+
+Nothing is downloaded here: pip's calls are looked at, or replaced by a stand-in.
+"""
+
+import subprocess
+import sys
+from itertools import pairwise
+
+import pytest
+
+from utils import pack
+from utils.files import REPO, CourseError
+
+
+def packages(machine):
+    command = pack.download_command(machine)
+    assert command[:4] == [sys.executable, "-m", "pip", "download"]
+    assert "--no-deps" in command and command[command.index("--only-binary") + 1] == ":all:"
+    assert command[command.index("--dest") + 1] == str(REPO / "wheels")
+    return {part for part in command if "==" in part}
+
+
+def platforms(machine):
+    command = pack.download_command(machine)
+    return [value for option, value in pairwise(command) if option == "--platform"]
+
+
+def test_every_machine_gets_its_own_packages():
+    windows, mac, linux = (packages(f"{system}-3.12") for system in ("windows", "mac", "linux"))
+    assert {"colorama==0.4.6", "pywinpty==3.1.2"} <= windows - mac - linux
+    assert {"appnope==1.0.0"} <= mac - windows - linux
+    assert any(package.startswith("pexpect==") for package in linux & mac - windows)
+    assert any(package.startswith("tensorflow==") for package in windows & mac & linux)
+    assert platforms("windows-3.12") == ["win_amd64"]
+    assert "manylinux_2_28_x86_64" in platforms("linux-3.12")
+
+
+def test_every_python_gets_its_own_packages():
+    old, new = packages("linux-3.11"), packages("linux-3.13")
+    assert "contourpy==1.3.3" in old - new and "contourpy==1.4.0" in new - old
+    assert (
+        pack.download_command("linux-3.13")[pack.download_command("linux-3.13").index("--python-version") + 1] == "3.13"
+    )
+
+
+def test_this_machine_gets_what_is_installed_here():
+    from importlib.metadata import version
+
+    assert platforms(None) == [] and "--python-version" not in pack.download_command(None)
+    for package in packages(None):
+        name, pin = package.split("==")
+        assert version(name) == pin
+
+
+def test_a_folder_counts_as_packed_only_when_all_is_there(tmp_path, monkeypatch):
+    calls, codes = [], [0, 0, 0, 1, 0]
+    monkeypatch.setattr(pack, "download_command", lambda machine, wheels: [machine or "here"])
+    monkeypatch.setattr(
+        subprocess,
+        "run",
+        lambda command, **options: calls.append(command[0]) or subprocess.CompletedProcess(command, codes.pop(0)),
+    )
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    pack.download(["mac-3.13"], wheels)
+    assert (wheels / pack.PACKED).read_text().splitlines() == sorted([pack.this_machine(), "mac-3.13"])
+    with pytest.raises(CourseError, match=r"windows-3\.11 are not all there"):
+        pack.download(["windows-3.11"], wheels)
+    assert not (wheels / pack.PACKED).exists()
+    assert calls == ["here", "mac-3.13", "here", "windows-3.11"]
+
+
+def test_the_copy_leaves_out_what_belongs_to_one_machine(tmp_path, monkeypatch):
+    course = tmp_path / "course"
+    for name in (".git/config", ".venv/x", "workspace/x", "wheels/a.whl", "utils/__pycache__/x", "utils/pack.py"):
+        (course / name).parent.mkdir(parents=True, exist_ok=True)
+        (course / name).write_text("")
+    (course / ".gitignore").write_text((REPO / ".gitignore").read_text())
+    monkeypatch.setattr(pack, "REPO", course)
+    pack.copy_course(tmp_path / "stick" / "course")
+    copied = {path.relative_to(tmp_path / "stick" / "course").as_posix() for path in tmp_path.glob("stick/**/*.*")}
+    assert {"wheels/a.whl", "utils/pack.py", ".gitignore"} == copied
+    with pytest.raises(CourseError, match="outside the course"):
+        pack.copy_course(course / "stick")
+
+
+def test_an_unknown_machine_is_refused(capsys):
+    assert pack.main(["amiga-3.12"]) == 1
+    assert "There are no packages for 'amiga-3.12'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_make_installs_from_the_wheels_that_are_packed(packed, tmp_path):
+    for name in ("Makefile", "requirements.txt", "requirements.lock"):
+        (tmp_path / name).write_text((REPO / name).read_text())
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels" / "a.whl").write_text("")  # half packed: to be ignored
+    if packed:
+        (tmp_path / "wheels" / pack.PACKED).write_text("windows-3.12\n")
+    shown = subprocess.run(["make", "--dry-run", "run"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert ("--no-index --find-links wheels" in shown.stdout) == packed

@@ -1,0 +1,252 @@
+"""Is this machine ready for the course, and how long will the training take on it? Introduced in notebook 00.
+
+Importing this needs nothing but Python and psutil, so that it can say that all the rest is missing.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+import platform
+import re
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from utils.files import REPO, CourseError, read_json, workspace_path
+
+BENCH = REPO / "results" / "bench.json"  # written by ``python -m benchmarks.bench``
+GFLOP_FORWARD = 1.37  # one 224x224 picture through the full AlexNet, a multiply-add counted as two
+GFLOP_TRAINING = 3 * GFLOP_FORWARD  # forward, and backward twice that
+MEMORY = 2.9e9  # bytes that training takes at the defaults
+DISK = 1.5e9  # bytes of the workspace at its fullest: captchas 0.04, records 0.25, two checkpoints of 0.56 GB each
+PACKAGES = (
+    "Run `python -m pip install -r requirements.txt` in the folder of the course, and restart the kernel; "
+    "if nothing changes, this notebook runs in another Python: choose another kernel."
+)
+FINE, SLOW, LACKING = "✓ fine", "! slow", "✗ not yet"
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def native_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 numbers itself; where it must imitate them, float32 is faster."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:  # no Linux: no sure way to know
+        return False
+    return platform.machine() == "x86_64" and ("avx512_bf16" in flags or "amx_bf16" in flags)
+
+
+def fastest_dtype() -> str:
+    """The dtype policy to train in here: ``"mixed_bfloat16"`` where the processor has it, else ``"float32"``."""
+    return "mixed_bfloat16" if native_bfloat16() else "float32"
+
+
+def _free_memory() -> int:
+    """Bytes of memory that a program can still get; in a container, no more than the container may take in all."""
+    limit = Path("/sys/fs/cgroup/memory.max")
+    most = limit.read_text(encoding="utf-8").strip() if limit.exists() else "max"
+    free = psutil.virtual_memory().available
+    return min(free, int(most)) if most.isdigit() else free
+
+
+def _free_disk(folder: Path) -> int:
+    """Bytes that are free where ``folder`` is, or would be if it were made."""
+    there = next(place for place in [folder, *folder.parents] if place.exists())
+    return psutil.disk_usage(str(there)).free
+
+
+def package_versions() -> dict[str, tuple[str, str | None]]:
+    """For each package of requirements.txt, the version that stands there and the one that is installed, or None."""
+    text = (REPO / "requirements.txt").read_text(encoding="utf-8")
+    return {name: (pinned, _installed(name)) for name, pinned in re.findall(r"^([\w.-]+)==([\w.]+)", text, re.M)}
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def machine() -> dict[str, object]:
+    """What this runs on, without anything that names the machine or its owner."""
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    return {
+        "cores": cores(),
+        "avx512": "avx512f" in flags,
+        "bfloat16": native_bfloat16(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "tensorflow": _installed("tensorflow"),
+        "keras": _installed("keras"),
+    }
+
+
+class Row(NamedTuple):
+    """One thing that was looked at. ``mark`` is `FINE`, `SLOW` or `LACKING`; ``advice`` is empty where all is fine."""
+
+    what: str
+    found: str
+    needed: str
+    mark: str
+    advice: str
+
+
+class Rows(list[Row]):
+    """What `readiness` found: in a notebook a table, elsewhere a line for each row, and a last sentence in both."""
+
+    def verdict(self) -> str:
+        """One sentence about all rows."""
+        marks = {row.mark for row in self}
+        if LACKING in marks:
+            return "This machine is not ready yet. Do what is said beside each ✗, and run this notebook again."
+        return f"This machine is ready{', only slower than others' if SLOW in marks else ''}."
+
+    def __repr__(self) -> str:
+        lines = [f"{row.mark:9} {row.what}: {row.found}; needed: {row.needed}. {row.advice}".rstrip() for row in self]
+        return "\n".join([*lines, self.verdict()])
+
+    def _repr_html_(self) -> str:
+        marked = ((row.mark.replace(" ", "\u00a0"), *row[:3], row.advice) for row in self)
+        cells = [("", "what", "found", "needed", "what to do"), *marked]
+        style = 'style="text-align:left; white-space:normal; vertical-align:top"'
+        lines = ["".join(f"<td {style}>{_as_html(cell)}</td>" for cell in line) for line in cells]
+        lines[0] = lines[0].replace("td", "th")
+        table = "".join(f"<tr>{line}</tr>" for line in lines)
+        return f'<div class="course-machine"><table>{table}</table><b>{_as_html(self.verdict())}</b></div>'
+
+
+def _as_html(text: str) -> str:
+    """``text`` for a page, on one line, with what stands between backticks set as code."""
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", html.escape(text))
+
+
+def readiness(workspace: str | Path) -> Rows:
+    """Look at everything that the course needs, at its default parameters; this never fails.
+
+    Args:
+        workspace: the folder for everything the course makes, as in the parameters of the notebooks.
+    """
+    python, memory, disk = sys.version_info[:3], _free_memory(), _free_disk(workspace_path(workspace))
+    versions = package_versions()
+    other = [f"{name} {found or 'missing'}" for name, (pinned, found) in versions.items() if found != pinned]
+    few = f"{len(versions) - len(other)} of {len(versions)} as needed"
+    named = ", ".join(other[:3]) + (f" and {len(other) - 3} more" if len(other) > 3 else "")
+    return Rows(
+        [
+            _row(
+                "Python",
+                ".".join(map(str, python)),
+                "3.11, 3.12 or 3.13",
+                (3, 11) <= python[:2] <= (3, 13),
+                "Install one of these, and say where it is: `make run PYTHON=python3.12`.",
+            ),
+            _row(
+                "packages",
+                f"{few}; {named}" if other else few,
+                "the versions in `requirements.txt`",
+                not other,
+                PACKAGES,
+            ),
+            _row(
+                "free memory",
+                _gigabytes(memory),
+                _gigabytes(MEMORY),
+                memory >= MEMORY,
+                "Close other programs; if that is not enough, set `batch_size = 32` in notebook 03.",
+            ),
+            _row(
+                "free disk",
+                _gigabytes(disk),
+                _gigabytes(DISK),
+                disk >= DISK,
+                "Free some space, or set `workspace` to a folder on another disk in every notebook.",
+            ),
+            _row(
+                "cores",
+                f"{cores()}",
+                "1, better 2 or more",
+                cores() > 1,
+                "The course runs on one core too; the next section tells how long the training takes.",
+                SLOW,
+            ),
+            _row(
+                "native bfloat16",
+                "yes" if native_bfloat16() else "no",
+                "helpful",
+                native_bfloat16(),
+                "Nothing to do: the training takes float32 instead, and lasts nearly twice as long.",
+                SLOW,
+            ),
+        ]
+    )
+
+
+def _row(what: str, found: str, needed: str, fine: bool, advice: str, otherwise: str = LACKING) -> Row:
+    return Row(what, found, needed, FINE if fine else otherwise, "" if fine else advice)
+
+
+def _gigabytes(count: float) -> str:
+    return f"{count / 1e9:.1f} GB"
+
+
+def best(work: Callable[[], object], repeats: int = 3) -> float:
+    """The shortest of several times in seconds: what disturbs a run only ever makes it longer."""
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def matrix_product(dtype: str, size: int = 4096) -> float:
+    """GFLOP a second of a plain matrix product: what this machine can do at most.
+
+    Args:
+        dtype: ``"float32"`` or ``"bfloat16"``.
+        size: rows and columns of both matrices. 2048 takes an eighth of the time, and says nearly the same.
+
+    Raises:
+        CourseError: TensorFlow cannot be loaded.
+    """
+    tf = _tensorflow()
+    matrix = tf.cast(tf.random.stateless_normal([size, size], (0, 0)), dtype)
+    product = tf.function(tf.matmul)
+    product(matrix, matrix)
+    return 2 * size**3 / 1e9 / best(lambda: product(matrix, matrix).numpy(), 7)
+
+
+def _tensorflow():
+    try:
+        from utils.quiet import tf
+    except ImportError as error:
+        raise CourseError(f"TensorFlow cannot be loaded: {PACKAGES[0].lower()}{PACKAGES[1:]}") from error
+    return tf
+
+
+def training_share(dtype: str) -> float:
+    """The share of the matrix product's speed that training reaches, as measured in ``results/bench.json``."""
+    shares = {row["what"]: row["ratio"] for row in read_json(BENCH)["rows"]}
+    return shares.get(f"train, {dtype}", shares["train, float32"])
+
+
+def training_minutes(pictures: int, epochs: int, speed: float, share: float) -> float:
+    """How long a training of the full AlexNet at 224x224 takes.
+
+    Args:
+        pictures: how many are trained on in each epoch.
+        speed: of a matrix product on this machine, in GFLOP a second.
+        share: of that speed which training reaches, in (0, 1].
+    """
+    return pictures * epochs * GFLOP_TRAINING / (speed * share) / 60
