@@ -261,13 +261,16 @@ def plot_speed(names: Sequence[str], measured: Sequence[float], limits: Sequence
     _, ax = plt.subplots(figsize=(9, 0.45 * len(names) + 1.2))
     ax.barh(names, measured, color=RIGHT, height=0.6, label="measured")
     ax.plot(limits, range(len(names)), "|", color=WRONG, markersize=22, markeredgewidth=3, label="limit")
+    right = max([*measured, *limits])
     for row, (value, limit) in enumerate(zip(measured, limits, strict=True)):
-        ax.text(max(value, limit) * 1.03, row, f"{value:,.0f} of {limit:,.0f}, {value / limit:.0%}", va="center")
+        ax.text(
+            max(value, limit) + 0.02 * right, row, f"{value:,.0f} of {limit:,.0f}, {value / limit:.0%}", va="center"
+        )
     ax.set(title="Measured speed, and the most that the machine could do", xlabel=unit)
-    ax.set_xlim(0, 1.35 * max([*measured, *limits]))
+    ax.set_xlim(0, 1.35 * right)
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
-    ax.legend(loc="lower right")
+    ax.legend(loc="upper right")
 
 
 # Notebook 06
