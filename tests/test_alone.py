@@ -22,7 +22,8 @@ from utils.captchas import find_captchas
 from utils.files import REPO
 from utils.run import NOTEBOOKS, SOLUTIONS, run_notebook
 
-FEW = {"captcha_count": 60, "test_count": 20, "epochs": 1, "fc_units": 64, "batch_size": 20}
+FEW = {"captcha_count": 60, "test_count": 20, "epochs": 1, "fc_units": 64, "batch_size": 20, "trial_captchas": 200}
+FEW |= {"trial_epochs": 1, "trial_steps": 20, "fresh_count": 150, "looking_count": 10}
 LIGHT = next(path for path in NOTEBOOKS if path.name.startswith("01"))
 FOLDERS = ("the repository", "notebooks", "elsewhere")
 
