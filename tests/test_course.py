@@ -21,7 +21,7 @@ from conftest import SMALL, kill_tree, run_course
 from utils.captchas import find_captchas
 from utils.files import REPO, CourseError, shown
 from utils.model import load_model, probabilities, text_from
-from utils.run import NOTEBOOKS, SOLUTIONS, run_notebook
+from utils.run import NOTEBOOKS, SOLUTIONS, find_notebook, run_notebook
 from utils.scores import place_accuracies
 from utils.tfrecords import gray_picture, read_records
 from utils.training import read_history
