@@ -10,10 +10,11 @@ REPO = Path(__file__).resolve().parents[1]
 
 project = html_title = "Captchas from nothing"
 root_doc = "README"
-include_patterns = ["README.md", "docs/*.md", "notebooks/**.ipynb"]
+include_patterns = ["README.md", "docs/*.md", "teaching/*.md", "notebooks/**.ipynb"]
 extensions = ["myst_nb"]
 nb_execution_mode = "off"
 myst_enable_extensions = []  # no formulas: MathJax would come from another host
+myst_heading_anchors = 3
 html_theme = "sphinx_book_theme"
 html_theme_options = {"home_page_in_toc": True, "use_download_button": False, "navbar_persistent": []}
 html_static_path = ["book.css"]
@@ -23,15 +24,22 @@ html_show_search_summary = False  # a page that was opened from a folder may not
 
 CONTENTS = "".join(
     f"\n```{{toctree}}\n:hidden:\n:glob:\n:caption: {caption}\n{pages}\n```\n"
-    for caption, pages in (("The course", "notebooks/*"), ("Solutions", "notebooks/solutions/*"), ("Help", "docs/*"))
+    for caption, pages in (
+        ("The course", "notebooks/*"),
+        ("Solutions", "notebooks/solutions/*"),
+        ("Help", "docs/*"),
+        ("Teaching", "teaching/*"),
+    )
 )
 
 
 def add_contents(app, page, source):
-    """Give the README the table of contents, which GitHub would show as text, and take its links to folders away."""
+    """Take links to folders away, and give the README the table of contents, which GitHub would show as text."""
+    folder = (REPO / page).parent
+    links = re.compile(r"\[([^\]]+)\]\(([^):]+)\)")
+    source[0] = links.sub(lambda link: link[1] if (folder / link[2]).is_dir() else link[0], source[0])
     if page == root_doc:
-        links = re.compile(r"\[([^\]]+)\]\(([^):]+)\)")
-        source[0] = links.sub(lambda link: link[1] if (REPO / link[2]).is_dir() else link[0], source[0]) + CONTENTS
+        source[0] += CONTENTS
 
 
 def describe_pictures(app, tree):
