@@ -96,7 +96,8 @@ def test_every_notebook_has_its_page_with_its_pictures(book):
 def test_every_page_leads_to_every_other(book):
     pages = {path for path in book.rglob("*.html") if path.name not in {"index.html", "search.html"}}
     pages = {path for path in pages if "_static" not in path.parts}
-    assert len(pages) == len(NOTEBOOKS) + len(SOLUTIONS) + 1 + len(list((REPO / "docs").glob("*.md")))
+    sources = [*NOTEBOOKS, *SOLUTIONS, REPO / "README.md", *REPO.glob("docs/*.md"), *REPO.glob("teaching/*.md")]
+    assert len(pages) == len(sources)
     for path in pages:
         links = [link.partition("#")[0] for link in Page(path).links if not OUTSIDE.match(link)]
         targets = {(path.parent / link).resolve() for link in links if link}
