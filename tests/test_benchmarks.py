@@ -93,6 +93,7 @@ def test_results_of_another_recipe_are_dropped_and_a_seed_counts_once(tmp_path, 
 
 def test_mean_and_range():
     assert mean_and_range([0.9777]) == "97.77 %"
+    assert mean_and_range([]) == "not measured"
     assert mean_and_range([0.98, 0.97, 0.99]) == "98.00 % (97.00 to 99.00)"
 
 

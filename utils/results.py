@@ -29,15 +29,17 @@ def read_results(*names: str) -> list[dict]:
 
 
 def of_runs(result: dict, *keys: str) -> list[float]:
-    """One number of every run, such as ``of_runs(result, "fresh", "whole")``."""
+    """One number of every run that has it, such as ``of_runs(result, "fresh", "whole")``."""
     values = result["runs"]
     for key in keys:
-        values = [value[key] for value in values]
+        values = [value[key] for value in values if key in value]
     return values
 
 
 def mean_and_range(shares: Sequence[float]) -> str:
-    """Several accuracies in a few characters: ``98.01 % (97.77 to 98.20)``, or the one that there is."""
+    """Several accuracies in a few characters: ``98.01 % (97.77 to 98.20)``, or the one that there is, or none."""
+    if not shares:
+        return "not measured"
     middle = f"{100 * np.mean(shares):.2f} %"
     return middle if len(shares) == 1 else f"{middle} ({100 * min(shares):.2f} to {100 * max(shares):.2f})"
 
