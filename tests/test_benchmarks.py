@@ -77,7 +77,7 @@ def test_results_are_of_the_recipes_as_they_are():
 def test_every_recipe_can_be_read():
     for path in accuracy.RECIPES.glob("*.yaml"):
         assert accuracy.read_recipe(path.stem).keys() <= accuracy.known_parameters().keys()
-    with pytest.raises(CourseError, match=r"There is no recipe 'best'\. There are: default, long, small"):
+    with pytest.raises(CourseError, match=r"There is no recipe 'best'\. There are: catch-up, default, long, small"):
         accuracy.read_recipe("best")
 
 

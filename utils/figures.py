@@ -240,22 +240,6 @@ def plot_recipes(names: Sequence[str], accuracies: Sequence[Sequence[float]], ti
     ax.grid(axis="y", visible=False)
 
 
-def plot_growth(counts: Sequence[int], accuracies: Sequence[Sequence[float]], title: str) -> None:
-    """Accuracy (0 to 1) against the number of training captchas, which doubles from mark to mark."""
-    _, ax = plt.subplots(figsize=(7, 3.6))
-    ax.plot(counts, [np.mean(values) for values in accuracies], color=RIGHT)
-    for count, values in zip(counts, accuracies, strict=True):
-        ax.plot([count] * len(values), values, "o", color=RIGHT)
-        ax.annotate(f"{np.mean(values):.1%}", (count, max(values)), (0, 7), textcoords="offset points", ha="center")
-    ax.set_xscale("log", base=2)
-    ax.set_xticks(counts, [f"{count:,}" for count in counts])
-    ax.minorticks_off()
-    ax.set(title=title, xlabel="training captchas", ylabel="fresh captchas read whole", ylim=(-0.03, 1.12))
-    ax.set_yticks(np.linspace(0, 1, 6))
-    ax.yaxis.set_major_formatter(PercentFormatter(1))
-    ax.margins(x=0.1)
-
-
 def plot_speed(names: Sequence[str], measured: Sequence[float], limits: Sequence[float], unit: str) -> None:
     """What was measured, as bars, each with the most that the machine could do as a mark."""
     _, ax = plt.subplots(figsize=(9, 0.45 * len(names) + 1.2))
