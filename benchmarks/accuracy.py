@@ -17,14 +17,14 @@ import yaml
 
 from benchmarks.bench import put_table
 from utils.files import REPO, check, read_json, workspace_path, write_json
-from utils.machine import machine
+from utils.machine import fastest_dtype, machine, matrix_product
 from utils.results import RESULTS, accuracy_table, read_results
 from utils.run import check_values, defaults, find_notebook, run_notebook
 from utils.scores import wilson_interval
 
 STEPS = ("01", "02", "03")
 RECIPES = REPO / "benchmarks" / "recipes"
-IN_README = ("default", "catch-up", "long")
+IN_README = ("quick", "default", "catch-up", "long")
 
 
 def score(right: np.ndarray) -> dict[str, float]:
@@ -105,13 +105,15 @@ def main() -> None:
 def save(name: str, values: dict[str, object], result: dict[str, object]) -> dict[str, object]:
     """Add the result of one seed to the recipe's file, in the place of an older one, and to the README's table.
 
-    Results of the same recipe with other values are dropped: they are of another recipe now. Returns the result.
+    Results of the same recipe with other values are dropped: they are of another recipe now. Returns the result, with
+    the commit, and what a matrix product reached at the time, since the same machine is not as fast every day.
     """
     path = RESULTS / f"{name}.json"
     before = read_json(path) if path.exists() else {"parameters": values, "runs": []}
     runs = before["runs"] if before["parameters"] == values else []
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=REPO, capture_output=True, text=True)
-    result = result | {"commit": commit.stdout.strip()}
+    result |= {"commit": commit.stdout.strip()}
+    result |= {"gflops": round(matrix_product(fastest_dtype().removeprefix("mixed_")))}
     runs = sorted([run for run in runs if run["seed"] != result["seed"]] + [result], key=lambda run: run["seed"])
     write_json(path, {"name": name, "parameters": values, "machine": machine(), "runs": runs})
     if name in IN_README:

@@ -12,7 +12,7 @@ from utils.files import REPO, CourseError
 from utils.fresh import fresh_captchas, fresh_texts
 from utils.model import load_compact, probabilities
 from utils.prepare import CATCH_UP
-from utils.results import RESULTS, accuracy_table, mean_and_range, read_results
+from utils.results import RESULTS, accuracy_table, mean_and_range, minutes, read_results
 from utils.scores import whole_accuracy
 from utils.tfrecords import gray
 
@@ -77,7 +77,9 @@ def test_results_are_of_the_recipes_as_they_are():
 def test_every_recipe_can_be_read():
     for path in accuracy.RECIPES.glob("*.yaml"):
         assert accuracy.read_recipe(path.stem).keys() <= accuracy.known_parameters().keys()
-    with pytest.raises(CourseError, match=r"There is no recipe 'best'\. There are: catch-up, default, long, small"):
+    with pytest.raises(
+        CourseError, match=r"There is no recipe 'best'\. There are: catch-up, default, long, quick, small"
+    ):
         accuracy.read_recipe("best")
 
 
@@ -95,6 +97,14 @@ def test_mean_and_range():
     assert mean_and_range([0.9777]) == "97.77 %"
     assert mean_and_range([]) == "not measured"
     assert mean_and_range([0.98, 0.97, 0.99]) == "98.00 % (97.00 to 99.00)"
+
+
+def test_minutes_say_how_fast_the_machine_was_if_all_runs_know_it():
+    assert (
+        minutes({"runs": [{"minutes": 8.0, "gflops": 300}, {"minutes": 9.0, "gflops": 500}]})
+        == "8.5 min at 400 GFLOP/s"
+    )
+    assert minutes({"runs": [{"minutes": 8.0, "gflops": 300}, {"minutes": 9.0}]}) == "8.5 min"
 
 
 def test_a_result_that_is_not_there_names_the_command():

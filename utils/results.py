@@ -44,6 +44,12 @@ def mean_and_range(shares: Sequence[float]) -> str:
     return middle if len(shares) == 1 else f"{middle} ({100 * min(shares):.2f} to {100 * max(shares):.2f})"
 
 
+def minutes(result: dict) -> str:
+    """How long training took on average, and where it is known, how fast a matrix product was at the time."""
+    taken, speeds = of_runs(result, "minutes"), of_runs(result, "gflops")
+    return f"{np.mean(taken):.1f} min" + (f" at {np.mean(speeds):.0f} GFLOP/s" if len(speeds) == len(taken) else "")
+
+
 def accuracy_table(results: Sequence[dict]) -> str:
     """One line for each recipe, with the mean over its seeds, and the lowest to highest, as a Markdown table."""
     lines = [
@@ -52,7 +58,7 @@ def accuracy_table(results: Sequence[dict]) -> str:
     ]
     for result in results:
         lines.append(
-            f"| {result['name']} | {len(result['runs'])} | {np.mean(of_runs(result, 'minutes')):.1f} min "
+            f"| {result['name']} | {len(result['runs'])} | {minutes(result)} "
             f"| {mean_and_range(of_runs(result, 'fresh', 'whole'))} "
             f"| {mean_and_range(of_runs(result, 'fresh_averaged', 'whole'))} "
             f"| {mean_and_range(of_runs(result, 'test', 'whole'))} |"
