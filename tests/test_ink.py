@@ -61,13 +61,21 @@ def test_centres_are_mean_columns():
     assert ink._middles(characters).tolist() == pytest.approx([0.2, 0.95])
 
 
+def test_darkness_is_that_of_the_text_and_not_of_the_dots():
+    gray, characters = np.full((4, 10), 250, np.uint8), np.zeros((2, 4, 10), bool)
+    gray[:, 2:5] = 210  # pale text
+    characters[0, :, 2:4] = characters[1, :, 4:5] = True
+    gray[0, 2] = gray[0, 9] = 0  # black dots, one of them on the text
+    assert ink.darkness(Image.fromarray(gray), characters) == 40
+
+
 def test_many_are_measured_as_one_is():
     wanted = [(text, "fresh 0") for text in TEXTS]
-    overlaps, columns = ink.measure_all(wanted)
-    assert overlaps.shape == columns.shape == (5, 4)
+    overlaps, columns, darkness = ink.measure_all(wanted)
+    assert overlaps.shape == columns.shape == (5, 4) and darkness.shape == (5,)
     for row, (text, seed) in enumerate(wanted):
-        _, characters = ink.draw_watched(text, seed)
+        picture, characters = ink.draw_watched(text, seed)
         assert np.array_equal(overlaps[row], ink.overlap(characters))
         assert np.array_equal(columns[row], ink._middles(characters))
-        assert np.array_equal(ink._measure(text, seed), [overlaps[row], columns[row]])
+        assert darkness[row] == ink.darkness(picture, characters)
     assert (np.diff(columns) > 0).all()  # digits stand from left to right

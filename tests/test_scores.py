@@ -66,7 +66,7 @@ def test_confusions_are_listed_by_frequency():
 def test_groups_hold_what_lies_up_to_their_edge():
     values, right = np.array([0, 0, 0.01, 0.05, 0.06, 0.2]), np.array([1, 0, 1, 1, 1, 0], bool)
     assert scores.grouped(values, right, [0, 0.05, 0.1, 0.15]) == [
-        ("up to 0%", 1, 2), ("0% to 5%", 2, 2), ("5% to 10%", 1, 1), ("above 15%", 0, 1),
+        ("0%", 1, 2), ("0% to 5%", 2, 2), ("5% to 10%", 1, 1), ("above 15%", 0, 1),
     ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Where the ink of each character of a captcha lands, so that their overlap is measured. Introduced in notebook 06."""
+"""Where the ink of each character of a captcha lands, and how dark it is. Introduced in notebook 06."""
 
 from __future__ import annotations
 
@@ -61,19 +61,28 @@ def _middles(ink: np.ndarray) -> np.ndarray:
     return (ink.sum(axis=1) * columns).sum(axis=1) / ink.sum(axis=(1, 2))
 
 
+def darkness(picture: Image.Image, ink: np.ndarray) -> float:
+    """How much darker the text is than the paper, in gray levels from 0 to 255.
+
+    It is the median over the ink of all characters: the dots and the arc, which are often darker, lie on few of them.
+    """
+    gray = np.asarray(picture.convert("L")).astype(float)
+    return float(gray.max() - np.median(gray[ink.any(axis=0)]))
+
+
 def _measure(text: str, seed: int | str) -> np.ndarray:
-    """Overlap and centre of each character of one captcha: float array of shape (2, length)."""
-    _, ink = draw_watched(text, seed)
-    return np.stack([overlap(ink), _middles(ink)])
+    """Overlap and centre of each character, and the darkness of them all: float array of shape (3, length)."""
+    picture, ink = draw_watched(text, seed)
+    return np.stack([overlap(ink), _middles(ink), np.full(len(ink), darkness(picture, ink))])
 
 
-def measure_all(wanted: Sequence[tuple[str, int | str]]) -> tuple[np.ndarray, np.ndarray]:
-    """Overlaps and centres of many captchas, drawn again on all cores from their texts and seeds.
+def measure_all(wanted: Sequence[tuple[str, int | str]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Overlaps, centres and darkness of many captchas, drawn again on all cores from their texts and seeds.
 
     Returns:
         Two float arrays of shape (captchas, length): shares as in `overlap`, and the mean column of the ink of each
-        character, from 0 at the left edge to 1 at the right one.
+        character, from 0 at the left edge to 1 at the right one; and one of shape (captchas,), as in `darkness`.
     """
     with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn")) as pool:
         measured = np.stack(list(pool.map(_measure, *zip(*wanted, strict=True), chunksize=25)))
-    return measured[:, 0], measured[:, 1]
+    return measured[:, 0], measured[:, 1], measured[:, 2, 0]

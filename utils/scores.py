@@ -92,7 +92,8 @@ def grouped(values: np.ndarray, right: np.ndarray, edges: Sequence[float], form:
     """
     member = np.searchsorted(edges, values, side="left")
     written = [form.format(edge) for edge in edges]
-    names = [f"up to {written[0]}", *map("{} to {}".format, written, written[1:]), f"above {written[-1]}"]
+    first = f"up to {written[0]}" if edges[0] else written[0]  # nothing is below 0
+    names = [first, *map("{} to {}".format, written, written[1:]), f"above {written[-1]}"]
     groups = [
         Group(name, int(right[member == row].sum()), int((member == row).sum())) for row, name in enumerate(names)
     ]
