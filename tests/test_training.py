@@ -224,9 +224,10 @@ def test_a_finished_training_is_not_repeated_and_other_settings_start_anew(recor
     assert training.resume(tmp_path, {"epochs": 5}, SIZE) == (None, [])
 
 
-def test_half_a_training_with_other_settings_is_dropped(records, tmp_path):
+def test_half_a_training_with_other_settings_is_dropped_and_said_to_be(records, tmp_path, capsys):
     train(records, tmp_path, 1)
     assert training.resume(tmp_path, {"epochs": 5}, SIZE) == (None, [])
+    assert "had other settings: it is dropped" in capsys.readouterr().out
     assert not (tmp_path / "checkpoint").exists()
 
 

@@ -312,7 +312,7 @@ def _seed_generators(model: keras.Model) -> list[keras.random.SeedGenerator]:
 def resume(
     folder: Path, settings: dict, image_size: int, length: int = LENGTH
 ) -> tuple[keras.Model | None, list[dict]]:
-    """What an earlier training with these very settings left in ``folder``.
+    """What an earlier training with these very settings left in ``folder``. One begun with others is dropped.
 
     Returns:
         The model as it was, and the history of its epochs; ``(None, [])`` where there is nothing to go on from.
@@ -333,7 +333,8 @@ def resume(
             for generator, value in zip(_seed_generators(model), state["dropout"], strict=True):
                 generator.state.assign(value)
             return model, state["epochs"]
-        shutil.rmtree(folder / CHECKPOINT)  # half of a training that nobody asks for any more
+        print(f"The training begun in {shown(folder)} had other settings: it is dropped, and a new one starts.")
+        shutil.rmtree(folder / CHECKPOINT)
     return None, []
 
 
