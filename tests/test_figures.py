@@ -74,6 +74,12 @@ def test_recipes_are_drawn_with_their_means_and_a_dot_for_each_seed():
     assert [line.get_xdata().tolist() for line in plt.gca().lines] == [[0.5, 0.7], [0.9]]
 
 
+def test_growth_is_drawn_at_its_counts():
+    figures.plot_growth([500, 1000], [[0.25, 0.35], [0.5]], "title")
+    assert [text.get_text() for text in plt.gca().texts] == ["30.0%", "50.0%"]
+    assert [label.get_text() for label in plt.gca().get_xticklabels()] == ["500", "1,000"]
+
+
 def test_speed_is_drawn_beside_its_limit():
     figures.plot_speed(["a", "b"], [80.0, 10.0], [100.0, 5.0], "pictures/s")
     assert [text.get_text() for text in plt.gca().texts] == ["80 of 100, 80%", "10 of 5, 200%"]

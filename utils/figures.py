@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.patches import Circle, FancyBboxPatch
-from matplotlib.ticker import LogFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import LogFormatter, MaxNLocator, PercentFormatter, StrMethodFormatter
 from PIL import Image
 
 from utils.captchas import DIGITS, draw_captcha
@@ -39,9 +39,9 @@ def plot_course() -> None:
     picture = draw_captcha("2026", 0)
     things = {  # what it is, and where in the workspace
         "text": "",
-        "captchas": "captchas/2026.png",
-        "records": "records/\ntrain.tfrecord\ntest.tfrecord",
-        "model": "model/\nalexnet.keras",
+        "captchas": "workspace/\ncaptchas/\n2026.png",
+        "records": "workspace/\nrecords/\ntrain.tfrecord\ntest.tfrecord",
+        "model": "workspace/\nmodel/\nalexnet.keras",
         "readings": "",
     }
     centres = [0.85 + 2.075 * number for number in range(len(things))]
@@ -61,7 +61,6 @@ def plot_course() -> None:
         _box(ax, left, bottom, 0.72, 0.72, "none", "0.6", zorder=layer + 1)
     for number, height in enumerate((0.9, 0.75, 0.6, 0.5, 0.4)):  # layers, as in drawings of AlexNet
         _box(ax, centres[3] - 0.46 + 0.2 * number, 2.55 - height / 2, 0.12, height, RIGHT, RIGHT)
-    ax.text(centres[0], 1.85, "in the folder\nworkspace/", ha="center", va="top", fontsize=8.5, color="0.3")
     _badge(ax, 0.46, 4.35, "00")
     ax.text(0.46, 4.05, "start\nhere", ha="center", va="top", fontsize=10)
     steps = ("01", "generate\ncaptchas"), ("02", "write\nTFRecords"), ("03", "train\nAlexNet"), ("04", "predict")
@@ -148,7 +147,8 @@ def plot_history(history: Sequence[dict[str, float]], classes: int = len(DIGITS)
     losses.plot(epochs, [epoch["loss"] for epoch in history], marker="o", label="training")
     losses.plot(epochs, [epoch["test_loss"] for epoch in history], marker="s", label="test")
     _chance(losses, np.log(classes), f"chance: ln {classes} = {np.log(classes):.2f}")
-    losses.set(title="Loss", ylabel="mean cross-entropy", ylim=(0, None))
+    losses.set(title="Loss", ylabel="mean cross-entropy", yscale="log")
+    losses.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
     for marker, name in zip("osD^v*P", places, strict=False):
         digits.plot(epochs, [epoch[name] for epoch in history], marker=marker, label=name.removeprefix("test_"))
@@ -206,7 +206,8 @@ def show_predictions(
         chances: float array of shape (captchas, length, classes), from `utils.model.probabilities`.
     """
     rows = -(-len(images) // columns)
-    _, axes = plt.subplots(rows, columns, figsize=(10, 3.35 * rows), squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=(10, 3.35 * rows), squeeze=False)
+    figure.get_layout_engine().set(wspace=0.06)  # so that thick frames do not touch
     for ax in axes.flat[len(images) :]:
         ax.remove()
     for ax, image, text, chance in zip(axes.flat, images, texts, chances, strict=False):
@@ -238,6 +239,22 @@ def plot_recipes(names: Sequence[str], accuracies: Sequence[Sequence[float]], ti
     ax.xaxis.set_major_formatter(PercentFormatter(1))
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
+
+
+def plot_growth(counts: Sequence[int], accuracies: Sequence[Sequence[float]], title: str) -> None:
+    """Accuracy (0 to 1) against the number of different training captchas, on a logarithmic scale."""
+    _, ax = plt.subplots(figsize=(7, 3.6))
+    ax.plot(counts, [np.mean(values) for values in accuracies], color=RIGHT)
+    for count, values in zip(counts, accuracies, strict=True):
+        ax.plot([count] * len(values), values, "o", color=RIGHT)
+        ax.annotate(f"{np.mean(values):.1%}", (count, max(values)), (-4, 7), textcoords="offset points", ha="right")
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(counts, [f"{count:,}" for count in counts])
+    ax.minorticks_off()
+    ax.set(title=title, xlabel="different training captchas", ylabel="fresh captchas read whole", ylim=(-0.03, 1.12))
+    ax.set_yticks(np.linspace(0, 1, 6))
+    ax.yaxis.set_major_formatter(PercentFormatter(1))
+    ax.margins(x=0.1)
 
 
 def plot_speed(names: Sequence[str], measured: Sequence[float], limits: Sequence[float], unit: str) -> None:
@@ -313,16 +330,16 @@ def plot_calibration(found: Calibration) -> None:
     ax.set(title="Is it right as often as it is sure?", xlabel="mean confidence in the bin", ylabel="read whole")
     ax.legend(fontsize=9)
     wrong = found.total - found.right
-    counts.bar(middles, found.right, width=0.9 / bins, color=RIGHT, label="right")
-    counts.bar(
-        middles, wrong, width=0.9 / bins, bottom=found.right, color=WRONG, hatch="//", edgecolor="white", label="wrong"
-    )
+    side = 0.45 / bins
+    counts.bar(middles - side / 2, found.total, width=side, color=RIGHT, label="all")
+    counts.bar(middles + side / 2, wrong, width=side, color=WRONG, hatch="//", edgecolor="white", label="wrong")
     for middle, total, errors in zip(middles, found.total, wrong, strict=True):
         said = f"{errors:,} of\n{total:,}"
-        counts.annotate(said, (middle, total), (0, 2), textcoords="offset points", ha="center", fontsize=8)
-    counts.set(title="How often is it how sure? (wrong of all)", xlabel="confidence", ylabel="captchas")
-    counts.margins(y=0.15)  # room for the numbers
-    counts.legend(fontsize=9)
+        counts.annotate(said, (middle, max(total, 0.7)), (0, 2), textcoords="offset points", ha="center", fontsize=8)
+    counts.set(title="Captchas in each bin (wrong of all)", xlabel="confidence", ylabel="captchas", yscale="log")
+    counts.set_ylim(0.7, 5 * found.total.max())  # room for the numbers
+    counts.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    counts.legend(fontsize=9, loc="upper left")
     for one in (ax, counts):
         one.xaxis.set_major_formatter(PercentFormatter(1))
     ax.yaxis.set_major_formatter(PercentFormatter(1))
