@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from utils.captchas import draw_captcha, find_captchas
+from utils.captchas import HEIGHT, WIDTH, draw_captcha, find_captchas
 from utils.scores import wilson_interval
 
 
@@ -82,11 +82,12 @@ def _palest(answer: object, folder: Path) -> bool:
 
 
 def _drawn_otherwise(answer: object) -> bool:
-    """Whether this is a captcha of the usual size that `draw_captcha` does not draw by itself."""
+    """Whether this is a picture of the usual size, not blank, and not what `draw_captcha` draws by itself."""
     if not isinstance(answer, Image.Image):
         raise TypeError(f"{type(answer).__name__} is no picture")
-    plain = draw_captcha("2026", 0)
-    return answer.size == plain.size and answer.convert("RGB").tobytes() != plain.tobytes()
+    given = answer.convert("RGB")
+    plain = [draw_captcha("2026", seed).tobytes() for seed in range(50)]
+    return given.size == (WIDTH, HEIGHT) and len(given.getcolors(WIDTH * HEIGHT)) > 1 and given.tobytes() not in plain
 
 
 def with_a_wrong_label(labels: np.ndarray, seed: int) -> np.ndarray:
@@ -198,7 +199,7 @@ EXERCISES = {
         "open every file of the folder, turn it gray, and look for the highest mean.",
     ),
     "harder": Exercise(
-        "a picture of 160 x 60 pixels, drawn otherwise than `draw_captcha` does it",
+        "a picture of 160 x 60 pixels, not as `draw_captcha` draws it; only you can see whether it is harder",
         _drawn_otherwise,
         "make a painter of your own, change its `character_rotate`, and draw with `captchas.seeded`.",
     ),
@@ -316,7 +317,7 @@ EXERCISES = {
         "give the captchas that were read whole a confidence of 0, with `np.where`, and look for the highest.",
     ),
     "threshold": Exercise(
-        "a confidence between 0 and 1",
+        "a confidence between 0 and 1, not rounded",
         _lowest_threshold,
         "try every confidence that occurs: of the captchas with at least this one, what share was read whole?",
     ),
