@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -70,8 +71,10 @@ def kill_tree(pid: int) -> None:
     import psutil
 
     parent = psutil.Process(pid)
+    parent.suspend()  # so that it starts nothing more
     for process in [*parent.children(recursive=True), parent]:
-        process.send_signal(signal.SIGKILL)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGKILL)
     parent.wait()
 
 
