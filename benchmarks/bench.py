@@ -16,13 +16,13 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
+
 from utils.captchas import DIGITS, draw_texts, write_captchas
 from utils.files import REPO, CourseError, shown, write_json
 from utils.machine import BENCH, GFLOP_FORWARD, GFLOP_TRAINING, best, cores, machine, matrix_product
-from utils.run import defaults, find_notebook
 
 SIZE, BATCH = 224, 64
-TONE = defaults(find_notebook("03"))["tone"]  # pictures are augmented as in the course
 RESULT = BENCH
 
 
@@ -84,11 +84,11 @@ def read(folder: Path) -> float:
     return int(dataset.cardinality()) / best(lambda: [None for _ in batches])
 
 
-def pipeline(folder: Path, length: int = 4) -> float:
+def pipeline(folder: Path, tone: float, length: int = 4) -> float:
     """Pictures a second through the whole input pipeline, with augmentation."""
     from utils.training import training_batches
 
-    batches, steps = training_batches(folder, SIZE, BATCH, 0, tone=TONE, length=length)
+    batches, steps = training_batches(folder, SIZE, BATCH, 0, tone=tone, length=length)
     iterator = iter(batches)
     next(iterator)
 
@@ -99,7 +99,7 @@ def pipeline(folder: Path, length: int = 4) -> float:
     return steps * BATCH / best(one_epoch)
 
 
-def fit(folder: Path, policy: str, deterministic: bool = False, steps: int = 40) -> float:
+def fit(folder: Path, policy: str, tone: float, deterministic: bool = False, steps: int = 40) -> float:
     """Pictures a second in `fit`: the full AlexNet with BatchNorm, reading and augmentation, after warming up.
 
     ``deterministic`` has TensorFlow swear that every operation gives the same result each time.
@@ -112,7 +112,7 @@ def fit(folder: Path, policy: str, deterministic: bool = False, steps: int = 40)
         keras.utils.set_random_seed(0)
         tf.config.experimental.enable_op_determinism()
     keras.config.set_dtype_policy(policy)
-    batches, _ = training_batches(folder, SIZE, BATCH, 0, tone=TONE)
+    batches, _ = training_batches(folder, SIZE, BATCH, 0, tone=tone)
     network = alexnet()
     compile_model(network, 0.001, 15, 70)
     times = []
@@ -172,9 +172,15 @@ def _plain(argument: object) -> object:
 
 
 def peak_memory() -> float:
-    """The most memory that this process has held so far, in MB (Linux; `resource` would count its parent's too)."""
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+    """The most memory that this process has held so far, in MB."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux, where `resource` would count its parent's too
+        return int(status.read_text(encoding="utf-8").partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset / 1e6
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # macOS counts bytes
 
 
 def _measured(request: str) -> None:
@@ -195,8 +201,10 @@ def row(what: str, found: dict[str, float], unit: str, limit: float | None, of: 
 def all_rows(folder: Path, sizes: list[int]) -> list[dict]:
     """Measure everything, in the order of the course."""
     from utils.model import fastest_dtype
+    from utils.run import defaults, find_notebook  # here, so that the processes that are measured do not load it
 
     rows, workers = [], cores()
+    tone = defaults(find_notebook("03"))["tone"]  # pictures are augmented as in the course
     loop = measure("draw_limit")["value"]
     rows.append(
         row("draw, one core", measure("draw", folder / "one", 1000, 1), "captchas/s", loop, "the package's own loop")
@@ -215,14 +223,18 @@ def all_rows(folder: Path, sizes: list[int]) -> list[dict]:
         flops = measure("matrix_product", policy.removeprefix("mixed_"))["value"]
         note = f"matrix product, {flops:.0f} GFLOP/s"
         trained = row(
-            f"train, {policy}", measure("fit", folder / "records", policy), "pictures/s", flops / GFLOP_TRAINING, note
+            f"train, {policy}",
+            measure("fit", folder / "records", policy, tone),
+            "pictures/s",
+            flops / GFLOP_TRAINING,
+            note,
         )
-        feed = measure("pipeline", folder / "records")
+        feed = measure("pipeline", folder / "records", tone)
         times = f"{feed['value'] / trained['value']:.0f} times what training takes"
         fed = row("feed, with augmentation", feed, "pictures/s", None, times)
         rows += [fed, trained]
         if policy == policies[-1]:
-            sworn = measure("fit", folder / "records", policy, True)
+            sworn = measure("fit", folder / "records", policy, tone, True)
             rows.append(row(f"train, {policy}, determinism sworn", sworn, "pictures/s", trained["value"], "without it"))
         rows.append(
             row(f"predict many, {policy}", measure("predict_many", policy), "pictures/s", flops / GFLOP_FORWARD, note)
@@ -236,7 +248,7 @@ def all_rows(folder: Path, sizes: list[int]) -> list[dict]:
                         f"the package's own loop, {workers} times"))  # fmt: skip
         rows.append(row(f"write {count:,}", measure("records", captchas, records, 5), "records/s", decode, "as above"))
         shutil.rmtree(captchas)
-        rows.append(row(f"feed {count:,}", measure("pipeline", records, 5), "pictures/s", None, ""))
+        rows.append(row(f"feed {count:,}", measure("pipeline", records, tone, 5), "pictures/s", None, ""))
         shutil.rmtree(records)
     return rows
 
@@ -283,4 +295,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except CourseError as error:
+        sys.exit(str(error))
