@@ -72,6 +72,18 @@ def test_it_says_when_your_test_captchas_may_have_been_trained_on(tmp_path, catc
         assert ("some of your test captchas may have been" in capsys.readouterr().out) == warned
 
 
+def test_it_says_so_of_a_model_of_ones_own_too(tmp_path, catch_up, capsys):
+    """Whoever writes other records after the training would test on captchas that were trained on."""
+    save_model(alexnet(SIZE, fc_units=16), tmp_path / "model" / "alexnet.keras")
+    history = {"settings": {"records": {"test_count": 5}}, "epochs": []}
+    (tmp_path / "model" / "history.json").write_text(json.dumps(history))
+    (tmp_path / "records").mkdir()
+    for test_count, warned in ((5, False), (6, True)):
+        (tmp_path / "records" / "records.json").write_text(json.dumps({"test_count": test_count}))
+        prepare.ready_model(tmp_path, SIZE)
+        assert ("some of your test captchas may have been" in capsys.readouterr().out) == warned
+
+
 def test_a_model_for_other_pictures_says_what_to_do(tmp_path, catch_up):
     with pytest.raises(CourseError, match=r"set image_size = 96, or run 03-train-alexnet\.ipynb"):
         prepare.ready_model(tmp_path, 128)

@@ -48,11 +48,13 @@ def ready_model(workspace: str | Path, image_size: int) -> keras.Model:
     """
     own = workspace_path(workspace) / "model" / "alexnet.keras"
     if own.exists():
+        network, history = load_model(own, image_size), own.with_name("history.json")
+        trained_on = read_json(history)["settings"]["records"] if history.exists() else {}
         print(f"The model is {shown(own)}, as notebook 03 has trained it.")
-        return load_model(own, image_size)
-    network, trained_on = load_compact(CATCH_UP, image_size)
-    print(f"There is no {shown(own)} yet, so the model is {shown(CATCH_UP)}, which comes with the course.")
+    else:
+        network, trained_on = load_compact(CATCH_UP, image_size)
+        print(f"There is no {shown(own)} yet, so the model is {shown(CATCH_UP)}, which comes with the course.")
     settings = workspace_path(workspace) / "records" / tfrecords.SETTINGS
-    if settings.exists() and any(value != trained_on[name] for name, value in read_json(settings).items()):
+    if settings.exists() and any(value != trained_on.get(name, value) for name, value in read_json(settings).items()):
         print("It was trained on other captchas than yours, among which some of your test captchas may have been.")
     return network
