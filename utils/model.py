@@ -23,7 +23,7 @@ SMALLEST_IMAGE = 67  # pixels: below it, the last max-pooling has nothing left t
 class FusedBatchNormalization(layers.BatchNormalization):
     """`keras.layers.BatchNormalization` computed by TensorFlow's one fused operation instead of a dozen small ones.
 
-    Same variables and same result; on a CPU, where the dozen are bound by memory, a training step is shorter.
+    Same variables, and in training the same result. On a CPU, where the dozen are bound by memory, a step is shorter.
     Takes (batch, height, width, channels) or (batch, channels); works in bfloat16 with float32 statistics.
     """
 
@@ -204,7 +204,7 @@ def save_model(model: keras.Model, path: Path, optimizer: bool = False) -> None:
 
 
 def save_compact(model: keras.Model, path: Path, records: dict) -> None:
-    """Save only the weights, as float16 in an ``.npz`` file: a third of a ``.keras`` file at most, see `load_compact`.
+    """Save only the weights, as float16 in an ``.npz`` file: half of a ``.keras`` file, see `load_compact`.
 
     Args:
         records: the settings of the records that the model was trained on, kept beside the weights.
