@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from utils import machine
-from utils.files import REPO, CourseError
+from utils.files import REPO, CourseError, read_json
 
 
 @pytest.fixture
@@ -116,6 +116,11 @@ def test_the_disk_is_that_of_a_workspace_still_to_be_made(tmp_path, monkeypatch)
     assert machine._free_disk(tmp_path / "not" / "there") == 7 and asked == [str(tmp_path)]
 
 
+def test_a_drive_that_is_not_there_has_nothing_free(monkeypatch):
+    monkeypatch.setattr(machine.Path, "exists", lambda path: False)
+    assert machine._free_disk(machine.Path("E:/workspace")) == 0
+
+
 @pytest.mark.parametrize(("limit", "free"), [("2000000000\n", 2e9), ("max\n", 5e9), ("9000000000000\n", 5e9)])
 def test_a_container_has_no_more_memory_than_its_limit(limit, free, monkeypatch):
     monkeypatch.setattr(machine.psutil, "virtual_memory", lambda: SimpleNamespace(available=5_000_000_000))
@@ -166,14 +171,15 @@ def test_the_speed_follows_from_the_work_and_the_time(dtype, monkeypatch):
 
 
 def test_the_estimate_by_hand_and_how_it_scales():
-    """175 pictures a second, as measured beside 860 GFLOP/s, take 4,500 x 15 pictures in 6.4 minutes."""
-    share = machine.training_share("mixed_bfloat16")
-    minutes = machine.training_minutes(4500, 15, 859.8, share)
-    assert minutes == pytest.approx(4500 * 15 / 175 / 60, rel=0.01)
-    assert machine.training_minutes(9000, 15, 859.8, share) == pytest.approx(2 * minutes)
-    assert machine.training_minutes(4500, 30, 859.8, share) == pytest.approx(2 * minutes)
-    assert machine.training_minutes(4500, 15, 2 * 859.8, share) == pytest.approx(minutes / 2)
-    assert machine.training_minutes(4500, 15, 859.8, share / 2) == pytest.approx(2 * minutes)
+    """The stored benchmark trained so many pictures a second beside so many GFLOP/s: the estimate says the same."""
+    row = {row["what"]: row for row in read_json(machine.BENCH)["rows"]}["train, float32"]
+    speed, share = row["limit"] * machine.GFLOP_TRAINING, machine.training_share("float32")
+    minutes = machine.training_minutes(4500, 15, speed, share)
+    assert minutes == pytest.approx(4500 * 15 / row["value"] / 60)
+    assert machine.training_minutes(9000, 15, speed, share) == pytest.approx(2 * minutes)
+    assert machine.training_minutes(4500, 30, speed, share) == pytest.approx(2 * minutes)
+    assert machine.training_minutes(4500, 15, 2 * speed, share) == pytest.approx(minutes / 2)
+    assert machine.training_minutes(4500, 15, speed, share / 2) == pytest.approx(2 * minutes)
 
 
 def test_the_share_is_that_of_the_benchmark(monkeypatch):

@@ -61,8 +61,8 @@ def _free_memory() -> int:
 
 def _free_disk(folder: Path) -> int:
     """Bytes that are free where ``folder`` is, or would be if it were made."""
-    there = next(place for place in [folder, *folder.parents] if place.exists())
-    return psutil.disk_usage(str(there)).free
+    there = next((place for place in [folder, *folder.parents] if place.exists()), None)
+    return psutil.disk_usage(str(there)).free if there else 0  # a drive that is not there
 
 
 def package_versions() -> dict[str, tuple[str, str | None]]:
