@@ -224,6 +224,15 @@ def test_a_finished_training_is_not_repeated_and_other_settings_start_anew(recor
     assert training.resume(tmp_path, {"epochs": 5}, SIZE) == (None, [])
 
 
+def test_a_new_model_never_stands_beside_the_history_of_an_older_one(records, tmp_path, monkeypatch):
+    network, history = train(records, tmp_path, 1)
+    training.finish(network, tmp_path, SETTINGS, history)
+    monkeypatch.setattr(training, "write_json", lambda *arguments: 1 / 0)  # killed between the two files
+    with pytest.raises(ZeroDivisionError):
+        training.finish(network, tmp_path, {"epochs": 5}, history)
+    assert training.resume(tmp_path, SETTINGS, SIZE) == (None, [])
+
+
 def test_half_a_training_with_other_settings_is_dropped_and_said_to_be(records, tmp_path, capsys):
     train(records, tmp_path, 1)
     assert training.resume(tmp_path, {"epochs": 5}, SIZE) == (None, [])
