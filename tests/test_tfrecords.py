@@ -10,7 +10,7 @@ import pytest
 from conftest import SIZE
 
 from utils import tfrecords
-from utils.captchas import find_captchas, write_captchas
+from utils.captchas import draw_captcha, find_captchas, write_captchas
 from utils.files import REPO, CourseError
 from utils.quiet import tf
 
@@ -101,6 +101,9 @@ def test_bad_files_are_left_out_counted_and_named(broken, tmp_path):
     assert set(written.skipped) == {first.name, second.name, "12x4.png"}
     assert "not a whole picture" in written.skipped[first.name]
     assert "4 characters" in written.skipped["12x4.png"]
+    draw_captcha(first.stem, 0).save(first)  # drawn again, as the sentence says: now it gets in
+    again = tfrecords.write_records(broken, tmp_path / "records", 20, 0, SIZE)
+    assert (again.train, again.test) == (99, 20) and set(again.skipped) == {second.name, "12x4.png"}
 
 
 def test_too_few_good_captchas_leave_no_file(broken, tmp_path):

@@ -117,7 +117,8 @@ def write_records(
     whole = all(path.exists() for split in SPLITS for path in files[split])
     if check_settings(done, settings, "02-write-tfrecords.ipynb") and whole:
         found = read_json(done)
-        return Written(found["train"], found["test"], found["skipped"], True)
+        if not found["skipped"]:  # what was skipped may have been mended since
+            return Written(found["train"], found["test"], {}, True)
 
     counts, skipped = dict.fromkeys(SPLITS, 0), {}
     with ExitStack() as stack:
