@@ -7,15 +7,15 @@ instead of augmented. The model is scored as any other, and the result added to 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import random
+import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
 from benchmarks.accuracy import known_parameters, read_recipe, report, save, score_model
-from utils.captchas import LENGTH, cores, draw_captcha, draw_texts
+from utils.captchas import LENGTH, draw_captcha, draw_texts, drawing_pool
+from utils.files import CourseError
 from utils.fresh import fresh_captchas
 from utils.tfrecords import gray, labels_of, shuffled
 
@@ -29,7 +29,7 @@ def drawings(texts: list[str], seed: int, image_size: int, batch_size: int) -> I
         Pictures, uint8 of shape (batch_size, image_size, image_size, 1), and labels, int64 of shape (batch_size, 4).
     """
     epoch = 0
-    with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn")) as pool:
+    with drawing_pool() as pool:
         while True:
             order = random.Random(f"order {seed} {epoch}").sample(texts, len(texts))
             for start in range(0, len(order) - batch_size + 1, batch_size):
@@ -83,4 +83,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except CourseError as error:
+        sys.exit(str(error))

@@ -116,13 +116,18 @@ def _drawn(texts: Sequence[str], folder: Path, seed: int, processes: int) -> Ite
     if processes == 1 or len(texts) < 100:  # starting processes costs more than drawing a few pictures
         yield from map(draw, texts)
         return
-    # "spawn" is the one way of starting that works alike on Linux, macOS and Windows.
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+    with drawing_pool(processes) as pool:
         try:
             yield from pool.map(draw, texts, chunksize=16)
         except BaseException:  # an interrupt too: it waits for the pictures under way, not for all that were asked for
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def drawing_pool(processes: int | None = None) -> ProcessPoolExecutor:
+    """Processes that draw at once, one for each core if not said otherwise; Windows allows no more than 61."""
+    # "spawn" is the one way of starting that works alike on Linux, macOS and Windows.
+    return ProcessPoolExecutor(min(processes or cores(), 61), multiprocessing.get_context("spawn"))
 
 
 def check_text(text: str, chars: str = DIGITS, length: int = LENGTH) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
-from utils.captchas import cores, draw_captcha, draw_texts
+from utils.captchas import draw_captcha, draw_texts, drawing_pool
 from utils.files import check
 from utils.tfrecords import gray, labels_of
 
@@ -43,7 +41,7 @@ def fresh_captchas(
         Pictures as a record holds them, uint8 of shape (batch, image_size, image_size, 1), and labels, int64 of shape
         (batch, 4).
     """
-    with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn")) as pool:
+    with drawing_pool() as pool:
         for start in range(0, len(wanted), batch):
             texts, seeds = zip(*wanted[start : start + batch], strict=True)
             drawn = pool.map(draw_captcha, texts, seeds, chunksize=25)

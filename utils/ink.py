@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
 from PIL import Image
 
-from utils.captchas import HEIGHT, WIDTH, cores, draw_captcha
+from utils.captchas import HEIGHT, WIDTH, draw_captcha, drawing_pool
 
 
 @contextmanager
@@ -83,6 +81,6 @@ def measure_all(wanted: Sequence[tuple[str, int | str]]) -> tuple[np.ndarray, np
         Two float arrays of shape (captchas, length): shares as in `overlap`, and the mean column of the ink of each
         character, from 0 at the left edge to 1 at the right one; and one of shape (captchas,), as in `darkness`.
     """
-    with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn")) as pool:
+    with drawing_pool() as pool:
         measured = np.stack(list(pool.map(_measure, *zip(*wanted, strict=True), chunksize=25)))
     return measured[:, 0], measured[:, 1], measured[:, 2, 0]
