@@ -101,7 +101,7 @@ def test_a_wrong_answer_gets_a_hint(name, capsys):
 
 
 @pytest.mark.parametrize("name", EXERCISES)
-@pytest.mark.parametrize("answer", ["nonsense", 1j, [], print, float("nan")], ids=repr)
+@pytest.mark.parametrize("answer", ["nonsense", 1j, [], print, float("nan"), np.array([1, 2])], ids=repr)
 def test_no_answer_whatever_makes_a_checker_fail(name, answer, capsys):
     check(name, answer, **WRONG[name][1])
     assert "✅" not in capsys.readouterr().out

@@ -34,6 +34,7 @@ def check(name: str, answer: object, **facts: object) -> None:
     exercise, reason = EXERCISES[name], ""
     try:
         right = None if answer is None else exercise.judge(answer, **facts)
+        right = right if right is None else bool(right)  # of an array it is an error
     except Exception as error:  # an answer may be anything, and a function of the learner's may do anything
         right, reason = False, f" Yours led to {type(error).__name__}: {error}."
     if right is None:
