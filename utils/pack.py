@@ -70,7 +70,7 @@ def download(machines: Sequence[str], wheels: Path = WHEELS) -> None:
     packed = wheels / PACKED
     done = set(packed.read_text(encoding="utf-8").splitlines()) if packed.exists() else set()
     packed.unlink(missing_ok=True)  # a packing that is interrupted is not taken for a whole one
-    for machine in (None, *machines):
+    for machine in dict.fromkeys((None, *machines, *sorted(done & set(MACHINES)))):  # the lock may have changed
         name = machine or this_machine()
         print(f"Packages for {name}", flush=True)
         if subprocess.run(download_command(machine, wheels), stdout=subprocess.DEVNULL).returncode:
