@@ -8,18 +8,18 @@ stand in neither split, drawn twice. Every result is added to ``results/accuracy
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 
 import numpy as np
-import yaml
 
 from benchmarks.bench import put_table
-from utils.files import REPO, check, read_json, workspace_path, write_json
+from utils.files import REPO, CourseError, check, read_json, workspace_path, write_json
 from utils.machine import fastest_dtype, machine, matrix_product
 from utils.results import RESULTS, accuracy_table, read_results
-from utils.run import check_values, defaults, find_notebook, run_notebook
+from utils.run import check_values, defaults, find_notebook, read_values, run_notebook
 from utils.scores import wilson_interval
 
 STEPS = ("01", "02", "03")
@@ -88,7 +88,7 @@ def read_recipe(name: str) -> dict[str, object]:
     path = RECIPES / f"{name}.yaml"
     names = ", ".join(sorted(path.stem for path in RECIPES.glob("*.yaml")))
     check(path.exists(), f"There is no recipe {name!r}. There are: {names}.")
-    return check_values(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, known_parameters())
+    return check_values(read_values(path), known_parameters())
 
 
 def main() -> None:
@@ -111,8 +111,9 @@ def save(name: str, values: dict[str, object], result: dict[str, object]) -> dic
     path = RESULTS / f"{name}.json"
     before = read_json(path) if path.exists() else {"parameters": values, "runs": []}
     runs = before["runs"] if before["parameters"] == values else []
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=REPO, capture_output=True, text=True)
-    result |= {"commit": commit.stdout.strip()}
+    git, command = shutil.which("git"), ["rev-parse", "--short", "HEAD"]
+    commit = subprocess.run([git, *command], cwd=REPO, capture_output=True, text=True).stdout.strip() if git else ""
+    result |= {"commit": commit}
     result |= {"gflops": round(matrix_product(fastest_dtype().removeprefix("mixed_")))}
     runs = sorted([run for run in runs if run["seed"] != result["seed"]] + [result], key=lambda run: run["seed"])
     write_json(path, {"name": name, "parameters": values, "machine": machine(), "runs": runs})
@@ -133,4 +134,7 @@ def report(name: str, result: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        main()
+    except CourseError as error:
+        sys.exit(str(error))

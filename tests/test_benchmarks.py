@@ -85,12 +85,14 @@ def test_every_recipe_can_be_read():
 
 def test_results_of_another_recipe_are_dropped_and_a_seed_counts_once(tmp_path, monkeypatch):
     monkeypatch.setattr(accuracy, "RESULTS", tmp_path)
+    monkeypatch.setattr(accuracy, "matrix_product", lambda dtype: 399.6)
     scores = {name: {"whole": 0.5} for name in ("fresh", "fresh_averaged", "test", "test_averaged")}
     run = {"seed": 0, "minutes": 1.0} | scores
     for values, seed in (({"epochs": 1}, 0), ({"epochs": 2}, 1), ({"epochs": 2}, 0), ({"epochs": 2}, 1)):
         accuracy.save("x", values, run | {"seed": seed})
     found = json.loads((tmp_path / "x.json").read_text())
     assert found["parameters"] == {"epochs": 2} and [run["seed"] for run in found["runs"]] == [0, 1]
+    assert all(run["gflops"] == 400 for run in found["runs"])
 
 
 def test_mean_and_range():

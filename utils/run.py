@@ -20,7 +20,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
-from utils.files import REPO, CourseError, read_json, shown, workspace_path, write_aside
+from utils.files import REPO, CourseError, check, read_json, shown, workspace_path, write_aside
 from utils.progress import BAR_MARK
 
 NOTEBOOKS = sorted((REPO / "notebooks").glob("[0-9][0-9]-*.ipynb"))
@@ -98,7 +98,7 @@ def check_values(values: dict[str, object], known: dict[str, object]) -> dict[st
         if name not in known:
             raise CourseError(f"No notebook has a parameter called {name!r}. There are: {', '.join(sorted(known))}.")
         kind = type(known[name])
-        parsed = value if kind is str or not isinstance(value, str) else yaml.safe_load(value)
+        parsed = value if kind is str or not isinstance(value, str) else _parsed(value)
         if kind is float and type(parsed) is str:  # YAML takes 1e-3 for text
             parsed = _float_or_text(parsed)
         if kind is float and type(parsed) is int:
@@ -107,6 +107,27 @@ def check_values(values: dict[str, object], known: dict[str, object]) -> dict[st
             raise CourseError(f"The parameter {name} takes a value like {known[name]!r}, not {value!r}.")
         checked[name] = parsed
     return checked
+
+
+def read_values(path: Path) -> dict[str, object]:
+    """The values that a YAML file gives to parameters.
+
+    Raises:
+        CourseError: it is no YAML, or holds something else than names and values.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError:
+        values = None
+    check(isinstance(values, dict), f"{shown(path)} is no list of parameters such as `epochs: 3`, one in each line.")
+    return values
+
+
+def _parsed(text: str) -> object:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text  # which is then refused as being of the wrong kind
 
 
 def _float_or_text(text: str) -> float | str:
@@ -200,7 +221,7 @@ def main(arguments: list[str] | None = None) -> int:
             notebooks, output = SOLUTIONS, options.output / "solutions"
         chosen = sorted({find_notebook(number, notebooks) for number in options.notebooks}) or notebooks
         known = {name: value for notebook in NOTEBOOKS for name, value in defaults(notebook).items()}
-        given = (yaml.safe_load(options.file.read_text(encoding="utf-8")) or {}) if options.file else {}
+        given = read_values(options.file) if options.file else {}
         values = check_values(given | dict(options.parameter), known)
         for number, notebook in enumerate(chosen, 1):
             print(f"{number} of {len(chosen)}: {notebook.name}", flush=True)
