@@ -92,9 +92,6 @@ NOT_INTRODUCED = {
     "progress.Progress": "the bar that `progress` moves, for the one loop that is not ours: Keras's",
     "progress.duration": "how `progress` writes seconds",
 }
-PLANNED = {
-    f"{number:02d}" for number in range(8)
-}  # a promise to introduce something is held once its notebook is there
 
 
 def used_in(source: str) -> set[str]:
@@ -119,7 +116,7 @@ def shown_in(source: str) -> set[str]:
 
 
 def introduction_problems(modules: dict[str, str], lessons: dict[str, str]) -> list[str]:
-    """Public helpers that no lesson uses, nor names in source that it shows; and introductions that were promised.
+    """Public helpers that no lesson uses, nor names in source that it shows; and introductions promised in vain.
 
     A class that a helper says it returns is introduced with it.
 
@@ -139,11 +136,10 @@ def introduction_problems(modules: dict[str, str], lessons: dict[str, str]) -> l
         module = what.partition(".")[0]
         if node.name.startswith("_") or is_program(modules[module]) or what in NOT_INTRODUCED:
             continue
-        to_come = (promised[what] or promised[module]) in PLANNED - used.keys()
-        if not (to_come or node.name in seen or any(what in names for names in used.values())):
+        if not (node.name in seen or any(what in names for names in used.values())):
             found.append(f"no notebook introduces {what}")
     for what, number in promised.items():
-        if number and (number not in PLANNED or what not in used.get(number, {what})):
+        if number and what not in used.get(number, set()):
             found.append(f"{what} says that notebook {number} introduces it")
     return found
 
@@ -201,7 +197,6 @@ PROMISE = '"""Draw."""\ndef draw():\n    """Draw. Introduced in\n    notebook {}
         (HELPER.replace("01", "99"), "from utils.m import draw, line", ["m says that notebook 99 introduces it"]),
         ('"""D. Introduced in notebook 01."""', "", ["m says that notebook 01 introduces it"]),
         (PROMISE.format("01"), "", ["no notebook introduces m.draw", "m.draw says that notebook 01 introduces it"]),
-        (PROMISE.format("07"), "", []),  # not there yet
     ],
 )
 def test_a_helper_that_nobody_introduces_is_found(module, notebook, expected):

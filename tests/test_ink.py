@@ -29,7 +29,7 @@ def test_pasting_is_what_it_was_afterwards():
 
 
 def test_the_ink_is_where_the_picture_is_dark():
-    """In a picture without dots and arc, the recorded ink is dark, and what is far from it is paper."""
+    """The recorded ink is dark, and what is far from it is paper; dots and arc are few."""
     for seed in range(5):
         picture, characters = ink.draw_watched("8888", seed)
         gray = np.asarray(picture.convert("L")).astype(int)
