@@ -12,6 +12,9 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 import numpy as np
@@ -95,19 +98,6 @@ def test_a_second_run_has_nothing_to_do_and_says_so(course, tmp_path):
     assert "10 of 10 epochs with these settings were done before" in said
 
 
-def test_every_solution_is_right(course, tmp_path):
-    """Solved on the small course, each exercise must turn ✅; the lesson, where nobody answered, must say just that."""
-    done = run_course(tmp_path, "--solutions", "-f", str(SMALL), "-p", "workspace", str(course.workspace),
-                      "-o", str(tmp_path / "runs"))  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    for folder, paths, mark in ((tmp_path / "runs" / "solutions", SOLUTIONS, "✅"), (course.runs, NOTEBOOKS, "…")):
-        for path in paths:
-            nb = nbformat.read(folder / path.name, as_version=4)
-            printed = "".join(o.get("text", "") for cell in nb.cells for o in cell.get("outputs", []))
-            marks = re.findall(r"^([✅❌…]) \w+:", printed, re.M)
-            assert len(marks) >= 3 and set(marks) == {mark}, (path, printed[-2000:])
-
-
 def replay(folder):
     """nbval executes every notebook in ``folder`` again, in order, and compares the outputs with those stored in it."""
     command = [
@@ -119,15 +109,43 @@ def replay(folder):
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
 
 
-def test_nbval_gets_the_same_outputs_again(course):
+class Again(NamedTuple):
+    """What was done with the small course once it was there: replayed by nbval, and its exercises solved."""
+
+    first: Path  # the workspace as papermill left it
+    solutions: Path
+    replayed: subprocess.CompletedProcess
+    solved: subprocess.CompletedProcess
+
+
+@pytest.fixture(scope="module")
+def again(course, tmp_path_factory) -> Again:
+    """Both at once, since a notebook that imports TensorFlow keeps only one core busy."""
+    first, runs = course.workspace.with_name("papermill"), tmp_path_factory.mktemp("solutions")
+    course.workspace.rename(first)  # the replay starts with nothing, as papermill did, and in the same place
+    solving = ["--solutions", "-f", str(SMALL), "-p", "workspace", str(first), "-o", str(runs)]
+    with ThreadPoolExecutor(2) as pool:
+        replayed, solved = pool.submit(replay, course.runs), pool.submit(run_course, runs, *solving)
+    return Again(first, runs / "solutions", replayed.result(), solved.result())
+
+
+def test_every_solution_is_right(course, again):
+    """Solved on the small course, each exercise must turn ✅; the lesson, where nobody answered, must say just that."""
+    assert again.solved.returncode == 0, again.solved.stderr[-3000:]
+    for folder, paths, mark in ((again.solutions, SOLUTIONS, "✅"), (course.runs, NOTEBOOKS, "…")):
+        for path in paths:
+            nb = nbformat.read(folder / path.name, as_version=4)
+            printed = "".join(o.get("text", "") for cell in nb.cells for o in cell.get("outputs", []))
+            marks = re.findall(r"^([✅❌…]) \w+:", printed, re.M)
+            assert len(marks) >= 3 and set(marks) == {mark}, (path, printed[-2000:])
+
+
+def test_nbval_gets_the_same_outputs_again(course, again):
     """Replayed in a workspace that is empty again, every cell must print what papermill has stored."""
-    first = course.workspace.with_name("papermill")
-    course.workspace.rename(first)
-    replayed = replay(course.runs)
-    assert replayed.returncode == 0, replayed.stdout[-5000:]
+    assert again.replayed.returncode == 0, again.replayed.stdout[-5000:]
     for name in ("train.tfrecord", "test.tfrecord"):
-        again, before = course.workspace / "records" / name, first / "records" / name
-        assert filecmp.cmp(again, before, shallow=False), f"{name} has other bytes"
+        one, other = (workspace / "records" / name for workspace in (course.workspace, again.first))
+        assert filecmp.cmp(one, other, shallow=False), f"{name} has other bytes"
 
 
 def test_nbval_would_notice_another_result(course, tmp_path):
