@@ -254,7 +254,7 @@ def plot_growth(counts: Sequence[int], accuracies: Sequence[Sequence[float]], ti
     ax.set(title=title, xlabel="different training captchas", ylabel="fresh captchas read whole", ylim=(-0.03, 1.12))
     ax.set_yticks(np.linspace(0, 1, 6))
     ax.yaxis.set_major_formatter(PercentFormatter(1))
-    ax.margins(x=0.1)
+    ax.margins(x=0.15)
 
 
 def plot_speed(names: Sequence[str], measured: Sequence[float], limits: Sequence[float], unit: str) -> None:
