@@ -10,13 +10,12 @@ from __future__ import annotations
 import argparse
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.bench import put_table
-from utils.files import REPO, CourseError, check, read_json, workspace_path, write_json
+from benchmarks.bench import put_table, run
+from utils.files import REPO, check, read_json, workspace_path, write_json
 from utils.machine import fastest_dtype, machine, matrix_product
 from utils.results import RESULTS, accuracy_table, read_results
 from utils.run import check_values, defaults, find_notebook, read_values, run_notebook
@@ -113,8 +112,8 @@ def save(name: str, values: dict[str, object], result: dict[str, object]) -> dic
     runs = before["runs"] if before["parameters"] == values else []
     git, command = shutil.which("git"), ["rev-parse", "--short", "HEAD"]
     commit = subprocess.run([git, *command], cwd=REPO, capture_output=True, text=True).stdout.strip() if git else ""
-    result |= {"commit": commit}
-    result |= {"gflops": round(matrix_product(fastest_dtype().removeprefix("mixed_")))}
+    speed = matrix_product(fastest_dtype().removeprefix("mixed_"))
+    result = result | {"commit": commit, "gflops": round(speed)}
     runs = sorted([run for run in runs if run["seed"] != result["seed"]] + [result], key=lambda run: run["seed"])
     write_json(path, {"name": name, "parameters": values, "machine": machine(), "runs": runs})
     if name in IN_README:
@@ -134,7 +133,4 @@ def report(name: str, result: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except CourseError as error:
-        sys.exit(str(error))
+    run(main)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -275,6 +276,14 @@ def put_table(page: Path, name: str, text: str) -> None:
     page.write_text(before + begin + "\n" + text + "\n\n" + end + after, encoding="utf-8")
 
 
+def run(program: Callable[[], None]) -> None:
+    """Run a program that may raise a `CourseError`, whose sentence is then its last word, without a stack."""
+    try:
+        program()
+    except CourseError as error:
+        sys.exit(str(error))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
@@ -295,7 +304,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except CourseError as error:
-        sys.exit(str(error))
+    run(main)

@@ -6,10 +6,9 @@ so it is scored again, into ``results/catch-up.json``.
 
 from __future__ import annotations
 
-import sys
-
 from benchmarks.accuracy import known_parameters, read_recipe, report, save, score_model, train_and_score
-from utils.files import REPO, CourseError, read_json, shown, workspace_path, write_json
+from benchmarks.bench import run
+from utils.files import REPO, read_json, shown, workspace_path, write_json
 from utils.machine import machine
 from utils.model import load_compact, load_model, save_compact
 from utils.prepare import CATCH_UP
@@ -34,7 +33,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except CourseError as error:
-        sys.exit(str(error))
+    run(main)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import argparse
 import random
-import sys
 from collections.abc import Iterator
 
 import numpy as np
 
 from benchmarks.accuracy import known_parameters, read_recipe, report, save, score_model
+from benchmarks.bench import run
 from utils.captchas import LENGTH, draw_captcha, draw_texts, drawing_pool
-from utils.files import CourseError
 from utils.fresh import fresh_captchas
 from utils.tfrecords import gray, labels_of, shuffled
 
@@ -83,7 +82,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except CourseError as error:
-        sys.exit(str(error))
+    run(main)

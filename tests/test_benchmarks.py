@@ -83,6 +83,11 @@ def test_every_recipe_can_be_read():
         accuracy.read_recipe("best")
 
 
+def test_a_program_ends_in_a_sentence():
+    with pytest.raises(SystemExit, match=r"There is no recipe 'best'"):
+        bench.run(lambda: accuracy.read_recipe("best"))
+
+
 def test_results_of_another_recipe_are_dropped_and_a_seed_counts_once(tmp_path, monkeypatch):
     monkeypatch.setattr(accuracy, "RESULTS", tmp_path)
     monkeypatch.setattr(accuracy, "matrix_product", lambda dtype: 399.6)
