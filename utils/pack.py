@@ -12,7 +12,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from utils.files import REPO, CourseError, check, shown
+from utils.files import REPO, CourseError, require, shown
 
 WHEELS = REPO / "wheels"
 PACKED = "packed-for.txt"  # in the folder of the wheels, once all are there: `make` installs from there if it finds it
@@ -85,7 +85,7 @@ def copy_course(target: Path) -> None:
     Raises:
         CourseError: ``target`` is a folder of the course itself.
     """
-    check(not target.resolve().is_relative_to(REPO), "Choose a folder outside the course, for example on a stick.")
+    require(not target.resolve().is_relative_to(REPO), "Choose a folder outside the course, for example on a stick.")
     ignored = {line.strip("/") for line in (REPO / ".gitignore").read_text(encoding="utf-8").splitlines()}
     leave_out = shutil.ignore_patterns(".git", *(ignored - {WHEELS.name}))
     shutil.copytree(REPO, target, ignore=leave_out, dirs_exist_ok=True)
@@ -100,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         for machine in options.machines:
-            check(machine in MACHINES, f"There are no packages for {machine!r}. There are: {', '.join(MACHINES)}.")
+            require(machine in MACHINES, f"There are no packages for {machine!r}. There are: {', '.join(MACHINES)}.")
         download(options.machines)
         if options.to:
             copy_course(options.to)

@@ -5,6 +5,7 @@ Nothing is downloaded here: pip's calls are looked at, or replaced by a stand-in
 
 import subprocess
 import sys
+import tomllib
 from itertools import pairwise
 
 import pytest
@@ -34,6 +35,12 @@ def test_every_machine_gets_its_own_packages():
     assert any(package.startswith("tensorflow==") for package in windows & mac & linux)
     assert platforms("windows-3.12") == ["win_amd64"]
     assert "manylinux_2_28_x86_64" in platforms("linux-3.12")
+
+
+@pytest.mark.parametrize("machine", [None, *pack.MACHINES])
+def test_what_builds_the_course_is_packed_too(machine):
+    (builder,) = tomllib.loads((REPO / "pyproject.toml").read_text())["build-system"]["requires"]
+    assert builder.startswith("setuptools==") and builder in packages(machine)
 
 
 def test_every_python_gets_its_own_packages():
@@ -74,7 +81,16 @@ def test_a_folder_counts_as_packed_only_when_all_is_there(tmp_path, monkeypatch)
 
 def test_the_copy_leaves_out_what_belongs_to_one_machine(tmp_path, monkeypatch):
     course = tmp_path / "course"
-    for name in (".git/config", ".venv/x", "workspace/x", "wheels/a.whl", "utils/__pycache__/x", "utils/pack.py"):
+    for name in (
+        ".git/config",
+        ".venv/x",
+        "workspace/x",
+        "my-course/x",
+        "captcha_course.egg-info/x",
+        "wheels/a.whl",
+        "utils/__pycache__/x",
+        "utils/pack.py",
+    ):
         (course / name).parent.mkdir(parents=True, exist_ok=True)
         (course / name).write_text("")
     (course / ".gitignore").write_text((REPO / ".gitignore").read_text())
@@ -93,7 +109,7 @@ def test_an_unknown_machine_is_refused(capsys):
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_make_installs_from_the_wheels_that_are_packed(packed, tmp_path):
-    for name in ("Makefile", "requirements.txt", "requirements.lock"):
+    for name in ("Makefile", "requirements.txt", "requirements.lock", "pyproject.toml"):
         (tmp_path / name).write_text((REPO / name).read_text())
     (tmp_path / "wheels").mkdir()
     (tmp_path / "wheels" / "a.whl").write_text("")  # half packed: to be ignored
