@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[1]
+PART = ".part-"  # so begins the name of a file that is being written
 
 
 class CourseError(Exception):
@@ -19,11 +21,6 @@ class CourseError(Exception):
         return [f"{type(self).__name__}: {self}"]
 
 
-def workspace_path(workspace: str | Path) -> Path:
-    """The folder that holds everything the course makes; a relative path counts from the repository."""
-    return (REPO / Path(workspace).expanduser()).resolve()
-
-
 def shown(path: str | Path) -> str:
     """``path`` as the reader should see it: from the repository if it lies inside, else only its last two parts."""
     path = Path(path)
@@ -32,36 +29,54 @@ def shown(path: str | Path) -> str:
     return "/".join(path.parts[-2:])
 
 
-def check(fits: bool, sentence: str) -> None:
+def require(fits: bool, sentence: str) -> None:
     """Raise a `CourseError` that says ``sentence``, unless all is well."""
     if not fits:
         raise CourseError(sentence)
+
+
+def cause(error: BaseException) -> str:
+    """What went wrong, in a few words, on one line and without the paths of this machine."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(text.split())[:200].rstrip(".")
 
 
 @contextmanager
 def write_aside(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``, and rename it to ``path`` when the block ends well.
 
-    A block that fails leaves no file behind; a killed process leaves a ``.part-`` file, which the next run replaces.
-    The temporary name keeps the ending of ``path``, because Keras looks at it.
+    A block that fails leaves no file behind. A killed process leaves a ``.part-`` file: the next run that holds the
+    folder removes it. The temporary name is unique for each process. It keeps the ending, because Keras looks at it.
 
     Raises:
         CourseError: the folder cannot be written to, or the disk is full.
     """
-    part = path.with_name(f".part-{path.name}")
+    part = path.with_name(f"{PART}{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
         os.replace(part, path)
     except OSError as error:
         _part_removed(part)
-        reason = error.strerror or str(error)
-        raise CourseError(
-            f"Cannot write {shown(path)}: {reason}. Free some space or choose another `workspace`, then run this again."
-        ) from error
+        raise cannot_write(path, error) from error
     except BaseException:
         _part_removed(part)
         raise
+
+
+def cannot_write(path: Path, error: OSError) -> CourseError:
+    """The sentence for a file or folder that could not be written, with its cause and what helps against it."""
+    return CourseError(f"Cannot write {shown(path)}: {cause(error)}. {_advice(error)}")
+
+
+def _advice(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
+        return "Free some space or choose another `workspace`, then run this again."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "Choose another `workspace`, where you may write, then run this again."
+    if error.errno == errno.ENOENT:
+        return "Something has deleted or moved that folder meanwhile: run this again."
+    return "Choose another `workspace`, then run this again."
 
 
 def _part_removed(part: Path) -> None:
@@ -76,16 +91,27 @@ def write_json(path: Path, value: object) -> None:
         part.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
 
 
-def read_json(path: Path) -> dict:
+def read_json(path: Path, **kinds: type) -> dict:
     """Read a JSON file that this course wrote.
 
+    Args:
+        kinds: names that must stand in it, each with the type of its value.
+
     Raises:
-        CourseError: the file is not JSON.
+        CourseError: the file cannot be read, is not JSON, or lacks one of these names.
     """
+    again = f"delete {shown(path.parent)} and run this again."
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CourseError(f"{shown(path)} is damaged: delete {shown(path.parent)} and run this again.") from error
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CourseError(f"Cannot read {shown(path)}: {cause(error)}.") from error
+    except (ValueError, RecursionError) as error:  # bad UTF-8, bad JSON, or brackets without end
+        raise CourseError(f"{shown(path)} is damaged: {again}") from error
+    require(isinstance(found, dict), f"{shown(path)} is damaged: {again}")
+    for name, kind in kinds.items():
+        fits = type(found.get(name)) in ((int, float) if kind is float else (kind,))
+        require(fits, f"{shown(path)} is damaged at {name!r}: {again}")
+    return found
 
 
 def check_settings(path: Path, settings: dict, made_by: str) -> bool:
@@ -99,7 +125,7 @@ def check_settings(path: Path, settings: dict, made_by: str) -> bool:
     found = read_json(path)
     different = [key for key in settings if found.get(key) != settings[key]]
     if different:
-        what = ", ".join(f"{key} {found.get(key)} instead of {settings[key]}" for key in different)
+        what = ", ".join(f"{key} {str(found.get(key))[:60]} instead of {settings[key]}" for key in different)
         raise CourseError(
             f"{shown(path.parent)} was made with other settings ({what}): "
             f"delete that folder, or choose another `workspace`, and run {made_by} again."
