@@ -1,0 +1,148 @@
+"""Types and ranges of all parameters, and how they are read from a command line."""
+
+import math
+import re
+
+import nbformat
+import pytest
+
+from utils.files import CourseError
+from utils.parameters import NO_SETTINGS, PARAMETERS, check_names, check_parameters, value_of
+from utils.run import NOTEBOOKS, SOLUTIONS, defaults
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        (
+            "augmentation",
+            "false",
+            "augmentation is the text 'false', but must be True or False: write `-p augmentation F",
+        ),
+        ("augmentation", 1, "augmentation is the number 1, but must be True or False: write `-p augmentation True`"),
+        ("own_text", 2031, "own_text is the number 2,031, but must be a text"),
+        ("own_picture", None, "own_picture is None, but must be a text"),
+        ("epochs", 1.5, "epochs is the number 1.5, but must be a whole number from 1 to 10,000."),
+        ("epochs", 2.0, "write 2."),
+        ("epochs", True, "epochs is True, but must be a whole number"),
+        ("epochs", "3", "epochs is the text '3', but must be a whole number"),
+        ("epochs", [3], "epochs is of the type list"),
+        pytest.param("epochs", 10**5000, "epochs is above 2 to the power of 16,609, but must be", id="long"),
+        ("seed", -1, "seed is -1, but must be a whole number from 0 to 4,294,967,295."),
+        ("picture_count", 0, "picture_count is 0, but must be a whole number from 1 to 64."),
+        ("trial_steps", -3, "trial_steps is -3, but must be a whole number from 20 to 100,000."),
+        ("trial_steps", 10, "trial_steps is 10"),
+        ("learning_rate", 0, "learning_rate is 0, but must be a number, above 0 and at most 10."),
+        ("learning_rate", math.nan, "learning_rate is nan"),
+        ("learning_rate", -math.inf, "learning_rate is -inf"),
+        ("dropout", 1, "dropout is 1, but must be a number, at least 0 and below 1."),
+        ("dropout", False, "dropout is False"),
+        ("image_width", 66, "image_width is 66, but must be a whole number from 67 to 1,024."),
+        ("tone", "x" * 500, "tone is the text 'xxx"),
+    ],
+)
+def test_a_wrong_value_is_one_sentence(name, value, says):
+    with pytest.raises(CourseError, match=re.escape(says)) as caught:
+        check_parameters({name: value})
+    assert len(str(caught.value)) < 250 and "\n" not in str(caught.value)
+
+
+def test_what_is_returned():
+    namespace = {"seed": 3, "tone": 1, "picture_count": 8, "workspace": "w", "processes": 0, "other": object()}
+    settings = check_parameters(namespace)
+    assert settings == {"seed": 3, "tone": 1.0} and type(settings["tone"]) is float
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"captcha_count": 20, "test_count": 20}, "captcha_count is 20, of which test_count 20 leaves no captcha"),
+        (
+            {"captcha_count": 20, "test_count": 12, "validation_count": 8},
+            "of which test_count 12 and validation_count 8 together leave no captcha for training",
+        ),
+        ({"captcha_count": 1, "test_count": 500}, "captcha_count is 1"),
+        ({"image_height": 80, "stride_down": 8}, "image_height is 80, too small for stride_down 8: take at least 123"),
+        ({"image_width": 67, "stride_across": 5}, "image_width is 67, too small for stride_across 5"),
+    ],
+)
+def test_values_that_do_not_fit_together(values, says):
+    with pytest.raises(CourseError, match=re.escape(says)):
+        check_parameters(values)
+
+
+def test_values_that_just_fit_together():
+    check_parameters({"captcha_count": 3, "test_count": 1, "validation_count": 1})
+    check_parameters({"image_height": 67, "stride_down": 4, "image_width": 123, "stride_across": 8})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("epochs", "010", 10),
+        ("epochs", "+3", 3),
+        ("captcha_count", "5_000", 5000),
+        ("learning_rate", "1e-3", 0.001),
+        ("learning_rate", ".5", 0.5),
+        ("learning_rate", "1", 1.0),
+        ("augmentation", "false", False),
+        ("augmentation", "True", True),
+        ("own_text", "0042", "0042"),
+        ("own_text", "true", "true"),
+        ("own_picture", "", ""),
+    ],
+)
+def test_a_value_on_the_command_line(name, text, value):
+    found = value_of(name, text)
+    assert found == value and type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("learning_rate", "-1e-3", "learning_rate is -0.001, but must be a number, above 0"),
+        ("learning_rate", "1e999", "learning_rate is inf"),
+        ("epochs", "0x10", "epochs is the text '0x10'"),
+        ("epochs", "5,000", "epochs is the text '5,000'"),
+        ("epochs", "1.0", "epochs is the text '1.0'"),
+        ("epochs", "9" * 6000, "epochs is the text '999"),
+        ("epochs", "[", "epochs is the text '[', but must be a whole number"),
+        (
+            "augmentation",
+            "yes",
+            "augmentation is the text 'yes', but must be True or False: write `-p augmentation True`",
+        ),
+    ],
+)
+def test_a_wrong_value_on_the_command_line(name, text, says):
+    with pytest.raises(CourseError, match=re.escape(says)):
+        value_of(name, text)
+
+
+def test_names():
+    chosen, other = {"05-x.ipynb": ["epochs", "seed"]}, {"01-x.ipynb": ["captcha_count"], "02-x.ipynb": ["seed"]}
+    check_names(["epochs", "seed"], chosen, other)
+    with pytest.raises(CourseError, match=r"No notebook that you run now .*'captcha_count': only 01-x.ipynb has it\."):
+        check_names(["captcha_count"], chosen, other)
+    with pytest.raises(CourseError, match=r"No notebook has a parameter called 'epoch'\. Did you mean 'epochs'\?"):
+        check_names(["epoch"], chosen, other)
+    with pytest.raises(CourseError, match=r"There are: captcha_count, epochs, seed\."):
+        check_names(["zzz"], chosen, other)
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name[:2])
+def test_every_parameter_of_a_notebook_is_in_the_table_and_its_default_fits(notebook):
+    values = defaults(notebook)
+    assert values and set(values) <= set(PARAMETERS), set(values) - set(PARAMETERS)
+    assert check_parameters(values) == {name: value for name, value in values.items() if name not in NO_SETTINGS}
+
+
+@pytest.mark.parametrize("notebook", [*NOTEBOOKS, *SOLUTIONS], ids=lambda path: f"{path.parent.name}-{path.name[:2]}")
+def test_every_notebook_checks_its_parameters_right_below_them(notebook):
+    cells = [cell for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"]
+    tagged = [place for place, cell in enumerate(cells) if "parameters" in cell.metadata.get("tags", [])]
+    assert tagged == [0] and "check_parameters(globals())" in cells[1].source
+
+
+def test_the_table_has_nothing_that_no_notebook_uses():
+    assert {name for notebook in NOTEBOOKS for name in defaults(notebook)} == set(PARAMETERS)

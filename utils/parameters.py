@@ -1,0 +1,200 @@
+"""All parameters of all notebooks: their types and ranges, in one table, and one sentence for each wrong value."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from utils.files import CourseError, require
+
+
+class Parameter(NamedTuple):
+    """What a parameter may be. ``open_at`` is a bound that does not belong to the range itself."""
+
+    kind: type
+    lowest: float | None
+    highest: float | None
+    meaning: str
+    open_at: float | None = None
+
+
+PARAMETERS = {
+    "captcha_count": Parameter(int, 1, 10_000, "how many captchas to draw"),
+    "test_count": Parameter(int, 1, 9_998, "how many captchas are for the test"),
+    "validation_count": Parameter(int, 0, 9_998, "how many captchas are for validation"),
+    "seed": Parameter(int, 0, 2**32 - 1, "decides everything that is drawn by chance"),
+    "image_height": Parameter(int, 67, 1024, "height of the gray pictures in pixels"),
+    "image_width": Parameter(int, 67, 1024, "width of the gray pictures in pixels"),
+    "stride_down": Parameter(int, 1, 8, "by how many pixels the first filters move down"),
+    "stride_across": Parameter(int, 1, 8, "by how many pixels the first filters move across"),
+    "epochs": Parameter(int, 1, 10_000, "how many times the network sees all training captchas"),
+    "batch_size": Parameter(int, 1, 10_000, "captchas in each step"),
+    "learning_rate": Parameter(float, 0, 10, "the highest learning rate", open_at=0),
+    "fc_units": Parameter(int, 1, 65_536, "width of the two fully connected layers"),
+    "batch_norm": Parameter(bool, None, None, "normalise after every layer"),
+    "dropout": Parameter(float, 0, 1, "share of activations switched off while training", open_at=1),
+    "weight_decay": Parameter(float, 0, 1, "factor of the L2 penalty on the weights"),
+    "label_smoothing": Parameter(float, 0, 1, "how much less than certainty the loss asks for", open_at=1),
+    "augmentation": Parameter(bool, None, None, "change the training pictures at random"),
+    "tone": Parameter(float, 0, 3, "how much augmentation changes the darkness of the ink"),
+    "bend": Parameter(float, 0, 50, "how far augmentation bends the strokes, in pixels"),
+    "picture_count": Parameter(int, 1, 64, "how many captchas to show"),
+    "own_picture": Parameter(str, None, None, "path of a picture of yours"),
+    "own_text": Parameter(str, None, None, "a text to draw and read"),
+    "fresh_count": Parameter(int, 1, 10_000, "how many fresh captchas to draw and read"),
+    "looking_count": Parameter(int, 1, 1000, "how many captchas to measure on"),
+    "trial_captchas": Parameter(int, 50, 10_000, "captchas of the small trials"),
+    "trial_image_size": Parameter(int, 67, 1024, "height and width of their pictures in pixels"),
+    "trial_epochs": Parameter(int, 1, 1000, "epochs of each small trial"),
+    "trial_steps": Parameter(int, 20, 100_000, "steps of each small training"),
+    "processes": Parameter(int, 0, 1024, "how many processes draw at once"),
+    "workspace": Parameter(str, None, None, "folder for everything that the course makes"),
+}
+# They say where and how, or only what is shown: a result does not depend on them.
+NO_SETTINGS = {"workspace", "processes", "picture_count", "own_picture", "own_text"}
+
+
+def check_parameters(namespace: Mapping[str, object]) -> dict[str, object]:
+    """Check every parameter of the course that stands in ``namespace``, which is ``globals()`` in a notebook.
+
+    Returns:
+        The parameters that a result depends on, with their values.
+
+    Raises:
+        CourseError: a value has the wrong type or lies outside its range, or two of them do not fit together.
+    """
+    values = {name: checked(name, namespace[name]) for name in PARAMETERS if name in namespace}
+    _check_together(values)
+    return {name: value for name, value in values.items() if name not in NO_SETTINGS}
+
+
+def checked(name: str, value: object) -> object:
+    """``value`` in the type of the parameter ``name``.
+
+    Raises:
+        CourseError: it has another type, or lies outside the range of this parameter.
+    """
+    kind, lowest, highest, _, open_at = PARAMETERS[name]
+    taken = (int, float) if kind is float else (kind,)
+    if type(value) not in taken:
+        raise CourseError(f"{name} is {_said(value)}, but must be {_wanted(name)}{_write(name, value)}.")
+    if kind in (int, float):
+        inside = math.isfinite(value) if kind is float and type(value) is float else True
+        require(
+            inside and lowest <= value <= highest and value != open_at,
+            f"{name} is {_number(value)}, but must be {_wanted(name)}.",
+        )
+    return kind(value)
+
+
+def value_of(name: str, text: str) -> object:
+    """The value that ``text`` gives to the parameter ``name``: for the command line, and for parameter files.
+
+    A number is read as people write it: ``010`` is ten.
+
+    Raises:
+        CourseError: the text is no such value.
+    """
+    kind, word = PARAMETERS[name].kind, text.strip()
+    value: object = text
+    if kind is bool and word.lower() in ("true", "false"):
+        value = word.lower() == "true"
+    elif kind in (int, float) and re.fullmatch(r"[+-]?[0-9]{1,30}(_[0-9]{1,30})*", word):
+        value = int(word)
+    elif kind is float and re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?(inf|nan)", word, re.I):
+        value = float(word)
+    return checked(name, value)
+
+
+def check_names(names: Iterable[str], chosen: Mapping[str, Iterable[str]], other: Mapping[str, Iterable[str]]) -> None:
+    """Check that each of ``names`` is a parameter of a notebook that is going to run.
+
+    Args:
+        chosen: for each notebook that will run, the names of its parameters.
+        other: the same for the other notebooks of the course.
+
+    Raises:
+        CourseError: no notebook has such a parameter, or only one that does not run now.
+    """
+    known = {name for has in [*chosen.values(), *other.values()] for name in has}
+    for name in names:
+        if any(name in has for has in chosen.values()):
+            continue
+        elsewhere = [notebook for notebook, has in other.items() if name in has]
+        require(
+            not elsewhere,
+            f"No notebook that you run now has a parameter {name!r}: only {', '.join(elsewhere)} "
+            f"{'has' if len(elsewhere) == 1 else 'have'} it.",
+        )
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(sorted(known))}."
+        raise CourseError(f"No notebook has a parameter called {name[:80]!r}. {hint}")
+
+
+def _check_together(values: Mapping[str, object]) -> None:
+    captchas, test, validation = (values.get(f"{name}_count") for name in ("captcha", "test", "validation"))
+    if captchas is not None and test is not None:
+        kept = f"test_count {test:,}" + (f" and validation_count {validation:,} together" if validation else "")
+        require(
+            test + (validation or 0) < captchas,
+            f"captcha_count is {captchas:,}, of which {kept} {'leave' if validation else 'leaves'} no captcha for "
+            "training: draw more captchas, or keep fewer of them.",
+        )
+    for length, stride in (("image_height", "stride_down"), ("image_width", "stride_across")):
+        if length in values and stride in values:
+            # The first filters (11 pixels) must find 15 places, so that three poolings leave at least one.
+            needed = 11 + 14 * values[stride]
+            require(
+                values[length] >= needed,
+                f"{length} is {values[length]}, too small for {stride} {values[stride]}: take at least {needed} "
+                "pixels, or a smaller stride.",
+            )
+
+
+def _number(value: float) -> str:
+    if type(value) is int and value.bit_length() > 99:
+        return f"{'above' if value > 0 else 'below minus'} 2 to the power of {value.bit_length() - 1:,}"
+    return f"{value:,}" if type(value) is int else repr(value)
+
+
+def _said(value: object) -> str:
+    """``value`` with its type, as a reader would say it."""
+    if isinstance(value, str):
+        return f"the text {value if len(value) <= 60 else value[:50] + '...'!r}"
+    if isinstance(value, bool) or value is None:
+        return str(value)
+    if isinstance(value, int | float):
+        return f"the number {_number(value)}"
+    return f"of the type {type(value).__name__}"
+
+
+def _wanted(name: str) -> str:
+    kind, lowest, highest, _, open_at = PARAMETERS[name]
+    if kind is bool:
+        return "True or False"
+    if kind is str:
+        return "a text"
+    low = f"above {lowest:,}" if open_at == lowest else f"from {lowest:,}"
+    high = f"below {highest:,}" if open_at == highest else f"{highest:,}"
+    joined = " and " if open_at is not None else " to "
+    if open_at == lowest:
+        high = f"at most {high}"
+    elif open_at == highest:
+        low = f"at least {lowest:,}"
+    return f"a {'whole ' if kind is int else ''}number{',' if open_at is not None else ''} {low}{joined}{high}"
+
+
+def _write(name: str, value: object) -> str:
+    """How to write it instead, where that can be known."""
+    kind = PARAMETERS[name].kind
+    if kind is bool and isinstance(value, str | int | float):
+        meant = str(value).strip().lower() in ("true", "yes", "on", "1")
+        return f": write `-p {name} {meant}`"
+    if kind is str and isinstance(value, int | float):
+        return f": in a notebook write it in quotes, for papermill write `-r {name} TEXT`"
+    if kind is int and isinstance(value, float) and math.isfinite(value) and value == int(value):
+        return f": write {_number(int(value))}"
+    return ""
