@@ -1,0 +1,135 @@
+"""Pictures of any kind as a person sees them, and as the network does. Introduced in notebook 02. No TensorFlow."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from utils.files import CourseError, cause, require, shown
+
+MOST_PIXELS = 50_000_000  # a captcha has about 10,000; a photograph of a modern telephone 50,000,000
+
+
+def as_seen(picture: Image.Image) -> Image.Image:
+    """A picture of any kind as a person sees it on white paper: turned upright, in one of the modes L and RGB."""
+    picture.load()  # some readers turn the picture themselves, and only now
+    with suppress(Exception):  # its note about the way up is damaged: it stays as it is
+        picture = ImageOps.exif_transpose(picture)
+    if picture.mode in ("L", "RGB") and "transparency" not in picture.info:
+        return picture
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+        return Image.fromarray(_eight_bits(picture))
+    if picture.mode == "LAB":
+        return picture.getchannel("L")
+    if picture.has_transparency_data:
+        if picture.mode == "La":  # Pillow turns it into LA only
+            picture = picture.convert("LA")
+        inked = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", inked.size, "white"), inked).convert("RGB")
+    return picture.convert("L" if picture.mode == "1" else "RGB")
+
+
+def _eight_bits(picture: Image.Image) -> np.ndarray:
+    """The pixels of a picture of more than eight bits, by its range: uint8."""
+    pixels = np.asarray(picture).astype(np.float64)
+    unseen = ~np.isfinite(pixels)
+    if isinstance(picture.info.get("transparency"), int):
+        unseen |= pixels == picture.info["transparency"]
+    seen = pixels[~unseen]
+    if not seen.size:
+        return np.full(pixels.shape, 255, np.uint8)
+    low, high = min(float(seen.min()), 0.0), float(seen.max())
+    ranges = [65535.0] if picture.mode.startswith("I;16") else [255.0, 65535.0]
+    if picture.mode == "F":
+        ranges = [1.0, *ranges]
+    if low == 0:  # the range that numbers of this kind have; other numbers, from the darkest to the lightest
+        high = next((most for most in ranges if high <= most), high)
+    pixels[unseen] = high
+    return np.rint((pixels - low) / max(high - low, 1e-300) * 255).clip(0, 255).astype(np.uint8)
+
+
+def gray(picture: Image.Image, size: tuple[int, int]) -> np.ndarray:
+    """A picture as the network sees it: gray, of ``size`` (height, width); uint8, 0 for black and 255 for white."""
+    height, width = size
+    return np.asarray(as_seen(picture).convert("L").resize((width, height), Image.Resampling.BILINEAR))
+
+
+def open_picture(path: str | Path) -> Image.Image:
+    """A picture file as a person sees it, read whole.
+
+    Raises:
+        CourseError: there is no such file, it is too large, or it is no whole picture. The sentence names the file.
+    """
+    path = Path(path)
+    with suppress(RuntimeError):  # "~" and a user who is not there: no file has that name
+        path = path.expanduser()
+    try:
+        require(not path.is_dir(), f"{shown(path)} is a folder, not a picture: choose a file in it.")
+        require(path.is_file() or not path.exists(), f"{shown(path)} is no ordinary file, and so no picture.")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's remarks on odd files: what matters raises below
+            # Pillow maps a file that it opens by name into memory, and then turns some TIFF pictures wrongly.
+            with open(path, "rb") as file, Image.open(file) as picture:
+                pixels = picture.width * picture.height
+                require(pixels <= MOST_PIXELS, _too_large(path, f"{picture.width:,} x {picture.height:,} pixels"))
+                picture.load()
+                return as_seen(picture).copy()
+    except CourseError:
+        raise
+    except FileNotFoundError as error:
+        raise CourseError(f"There is no file {shown(path)}: check its name and folder.") from error
+    except Image.DecompressionBombError as error:
+        raise CourseError(_too_large(path, "more pixels than Pillow opens")) from error
+    except MemoryError as error:
+        raise CourseError(_too_large(path, "more pixels than fit into the memory")) from error
+    except PermissionError as error:
+        raise CourseError(f"{shown(path)} cannot be read: {cause(error)}.") from error
+    except UnidentifiedImageError as error:
+        empty = not path.stat().st_size
+        why = "it is empty" if empty else "it is of no kind that Pillow knows"
+        raise CourseError(f"{shown(path)} is not a whole picture ({why}): draw or save it again.") from error
+    except Exception as error:  # each of Pillow's readers fails in its own way on a damaged file
+        raise CourseError(f"{shown(path)} is not a whole picture ({cause(error)}): draw or save it again.") from error
+
+
+def _too_large(path: Path, how_large: str) -> str:
+    return f"{shown(path)} has {how_large}, far too many for a captcha: cut out the captcha and save it again."
+
+
+def gray_picture(path: Path, size: tuple[int, int]) -> np.ndarray:
+    """Read a picture file by `gray`: uint8 array of ``size`` (height, width).
+
+    Raises:
+        CourseError: as by `open_picture`.
+    """
+    return gray(open_picture(path), size)
+
+
+def doubts(picture: Image.Image) -> list[str]:
+    """Why ``picture`` may be no captcha of the kind that the network knows, in sentences; none where it looks like one.
+
+    The network reads four digits from anything, even from a blank page: so look at these sentences too.
+    """
+    seen = as_seen(picture).convert("L")
+    pixels, (width, height) = np.asarray(seen).astype(int), seen.size
+    found = []
+    darkest, paper, lightest = np.percentile(pixels, [0.5, 50, 99.5])
+    if lightest - darkest < 24:
+        return ["The picture has almost one gray level only: there is no text to see in it."]
+    shape = width / height / (8 / 3)
+    if not 2 / 3 <= shape <= 3 / 2:
+        found.append(
+            f"The picture has {width:,} x {height:,} pixels, and the captchas of this course are 8 wide to 3 high: "
+            "cut out the captcha alone."
+        )
+    if paper < 128:
+        found.append("The picture shows light text on a dark ground, and the network knows only dark text on light.")
+    ink = np.abs(pixels - paper) > 40
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    if rows.size and (np.ptp(rows) + 1) * (np.ptp(columns) + 1) < 0.35 * width * height:
+        found.append("The text fills only a small part of the picture: cut out the captcha alone.")
+    return found
