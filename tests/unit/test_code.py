@@ -1,0 +1,61 @@
+"""Comparing code: words and checks do not count, and everything that changes the work does."""
+
+import pytest
+
+from utils.code import code_of, definitions
+
+LIBRARY = '''
+def half(x: float, least: float = 0.0) -> float:
+    """Half of it.
+
+    Args: x.
+    """
+    require(x > 0, "x must be above 0.")
+    whole: float = x  # a comment
+    return max(whole / 2, least)
+'''
+CELL = "def half(x, least=0.0):\n    whole = x\n    return max(whole / 2, least)"
+
+
+def test_docstrings_annotations_and_checks_do_not_count():
+    assert definitions(LIBRARY) == definitions(CELL)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("/ 2", "/ 3"), ("least=0.0", "least=0.5"), ("max", "min"), ("def half", "def third"), ("x\n", "-x\n")],
+)
+def test_what_changes_the_work_counts(old, new):
+    assert old in CELL and definitions(CELL.replace(old, new)) != definitions(CELL)
+
+
+def test_a_decorator_counts():
+    assert definitions("@cache\n" + CELL) != definitions(CELL)
+
+
+def changed(tmp_path, monkeypatch, source):
+    """The function `outer` of a module that holds this source, under a name of the course's own."""
+    import importlib
+    import sys
+
+    (tmp_path / "lesson.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    sys.modules.pop("lesson", None)
+    importlib.invalidate_caches()
+    module = importlib.import_module("lesson")
+    for value in vars(module).values():
+        if getattr(value, "__module__", "") == "lesson":
+            value.__module__ = "__main__"
+    return module.outer
+
+
+def test_the_fingerprint_follows_what_a_function_calls(tmp_path, monkeypatch):
+    source = "def inner(x):\n    return x + 1\n\n\ndef outer(x):\n    return inner(x)\n"
+    found = {}
+    for number, text in enumerate(
+        (source, source.replace("x + 1", "x + 2"), source.replace("def inner", "# a word\ndef inner"))
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        found[number] = code_of(changed(folder, monkeypatch, text))
+    assert found[0] == found[2] != found[1]
