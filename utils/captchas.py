@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import multiprocessing
 import random
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 import captcha.image
+import cloudpickle
 from PIL import Image
 
-from utils.files import CourseError, check, check_settings, shown, write_aside, write_json
+from utils.code import code_of
+from utils.files import CourseError, check_settings, require, shown, write_aside, write_json
 from utils.machine import cores
 from utils.progress import progress
+from utils.workspace import held
 
 DIGITS = "0123456789"
 LENGTH = 4
 WIDTH, HEIGHT = 160, 60  # pixels, the size the `captcha` package draws unless told otherwise
 SETTINGS = "captchas.json"
+DRAW = "01-generate-captchas.ipynb"
 
 
 class SeededSecrets:
@@ -55,11 +60,11 @@ def draw_texts(count: int, seed: int, chars: str = DIGITS, length: int = LENGTH)
         CourseError: ``count`` is below 1 or above the number of different texts.
     """
     base, possible = len(chars), len(chars) ** length
-    if not 1 <= count <= possible:
-        raise CourseError(
-            f"captcha_count is {count:,}, but must lie between 1 and {possible:,}: "
-            f"there are only {possible:,} different texts of {length} characters out of {chars!r}."
-        )
+    require(
+        1 <= count <= possible,
+        f"captcha_count is {count:,}, but must lie between 1 and {possible:,}: "
+        f"there are only {possible:,} different texts of {length} characters out of {chars!r}.",
+    )
     numbers = random.Random(f"texts {seed}").sample(range(possible), count)
     return ["".join(chars[number // base**place % base] for place in reversed(range(length))) for number in numbers]
 
@@ -76,58 +81,110 @@ def draw_captcha(text: str, seed: int | str, width: int = WIDTH, height: int = H
         return painter(width, height).generate_image(text)
 
 
-def write_captcha(text: str, folder: Path, seed: int, width: int = WIDTH, height: int = HEIGHT) -> None:
+def write_captcha(text: str, folder: Path, seed: int, draw: Callable[[str, int], Image.Image] = draw_captcha) -> None:
     """Draw ``text`` into ``folder/text.png``, which appears only when it is whole."""
     with write_aside(folder / f"{text}.png") as part:
-        draw_captcha(text, seed, width, height).save(part, format="png")
+        draw(text, seed).save(part, format="png")
 
 
 def write_captchas(
-    folder: Path, count: int, seed: int, chars: str = DIGITS, length: int = LENGTH, processes: int | None = None
+    folder: Path,
+    count: int,
+    seed: int,
+    chars: str = DIGITS,
+    length: int = LENGTH,
+    processes: int | None = None,
+    draw: Callable[[str, int], Image.Image] = draw_captcha,
 ) -> int:
-    """Draw ``count`` captchas into ``folder``, skipping those that an earlier run left there.
+    """Draw ``count`` captchas into ``folder``; keep those that an earlier run left there, and replace damaged ones.
 
     Args:
         processes: how many processes draw; None takes one for each core. It changes the speed, never a picture.
+        draw: a function that takes a text and a seed and returns a picture, such as `draw_captcha`.
 
     Returns:
         How many captchas were drawn now: ``count`` at first, 0 when all of them were there.
 
     Raises:
-        CourseError: ``count`` or ``processes`` is impossible, the folder holds captchas of other settings, or it cannot
-            be written to.
+        CourseError: ``count`` or ``processes`` is impossible, the folder holds captchas of other settings or files that
+            are no captchas of this set, another run is writing to it, or it cannot be written to.
     """
     texts = draw_texts(count, seed, chars, length)
-    check(processes is None or processes >= 1, f"processes is {processes}, but must be at least 1.")
+    require(processes is None or processes >= 1, f"processes is {processes}, but must be at least 1.")
     settings = {"captcha_count": count, "seed": seed, "chars": chars, "length": length, "captcha": version("captcha")}
-    if not check_settings(folder / SETTINGS, settings, "01-generate-captchas.ipynb"):
-        write_json(folder / SETTINGS, settings)
-    there = {path.stem for path in folder.glob("*.png")}
-    missing = [text for text in texts if text not in there]
-    if missing:
-        for _ in progress(_drawn(missing, folder, seed, processes or cores()), "Drawing", "captchas", len(missing)):
-            pass
+    # So that pictures of a changed function are never mixed with others.
+    changed = {} if code_of(draw) == code_of(draw_captcha) else {"drawn_by": code_of(draw)}
+    with held(folder):
+        if not check_settings(folder / SETTINGS, settings | (changed or {"drawn_by": None}), DRAW):
+            require(
+                not find_pictures(folder),
+                f"{shown(folder)} already holds pictures that this course has not drawn: move them away, or choose "
+                "another `workspace`.",
+            )
+            write_json(folder / SETTINGS, settings | changed)
+        missing = [text for text in texts if not is_whole(folder / f"{text}.png")]
+        if missing:
+            drawn = _drawn(missing, folder, seed, processes or cores(), draw)
+            for _ in progress(drawn, "Drawing", "captchas", len(missing)):
+                pass
     return len(missing)
 
 
-def _drawn(texts: Sequence[str], folder: Path, seed: int, processes: int) -> Iterator[None]:
+def is_whole(path: Path) -> bool:
+    """Whether ``path`` is a PNG file of which every byte is as it was written, by the checksums in it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=["PNG"]) as picture:
+                picture.verify()
+    except Exception:  # missing, cut short, changed, of far too many pixels, or another kind of file
+        return False
+    return True
+
+
+def find_pictures(folder: Path) -> list[Path]:
+    """All files in ``folder`` that are pictures by their names, sorted; hidden ones and those of killed runs aside."""
+    endings = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"}
+    return sorted(path for path in folder.glob("*.*") if path.suffix.lower() in endings and path.name[0] != ".")
+
+
+def _drawn(texts: Sequence[str], folder: Path, seed: int, processes: int, draw: Callable) -> Iterator[None]:
     """Draw every text, and yield once for each."""
-    draw = partial(write_captcha, folder=folder, seed=seed)
     if processes == 1 or len(texts) < 100:  # starting processes costs more than drawing a few pictures
-        yield from map(draw, texts)
+        for text in texts:
+            yield write_captcha(text, folder, seed, draw)
         return
-    with drawing_pool(processes) as pool:
+    # cloudpickle takes a function along that was written in a notebook, which no other process could import.
+    with drawing_pool(processes, _receive, cloudpickle.dumps((folder, seed, draw))) as pool:
         try:
-            yield from pool.map(draw, texts, chunksize=16)
+            yield from pool.map(_write_received, texts, chunksize=16)
         except BaseException:  # an interrupt too: it waits for the pictures under way, not for all that were asked for
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def drawing_pool(processes: int | None = None) -> ProcessPoolExecutor:
-    """Processes that draw at once, one for each core if not said otherwise; Windows allows no more than 61."""
+_received: list = []  # in a drawing process: folder, seed and function
+
+
+def _receive(pickled: bytes) -> None:
+    _received[:] = cloudpickle.loads(pickled)
+
+
+def _write_received(text: str) -> None:
+    folder, seed, draw = _received
+    write_captcha(text, folder, seed, draw)
+
+
+def drawing_pool(
+    processes: int | None = None, initializer: Callable | None = None, *arguments: object
+) -> ProcessPoolExecutor:
+    """Processes that draw at once, one for each core if not said otherwise; Windows allows no more than 61.
+
+    Each of them calls ``initializer(*arguments)`` first.
+    """
     # "spawn" is the one way of starting that works alike on Linux, macOS and Windows.
-    return ProcessPoolExecutor(min(processes or cores(), 61), multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(min(processes or cores(), 61), context, initializer, arguments)
 
 
 def check_text(text: str, chars: str = DIGITS, length: int = LENGTH) -> str:
@@ -136,18 +193,41 @@ def check_text(text: str, chars: str = DIGITS, length: int = LENGTH) -> str:
     Raises:
         CourseError: it is not ``length`` characters out of ``chars``.
     """
-    if len(text) != length or not set(text) <= set(chars):
-        raise CourseError(f"{text!r} is not a text of {length} characters out of {chars!r}: choose another.")
+    require(is_text(text, chars, length), f"{text!r} is not {length} characters out of {chars!r}: choose another text.")
     return text
 
 
-def find_captchas(folder: Path) -> list[Path]:
-    """All PNG files in ``folder``, sorted by name, so that the order does not depend on the disk.
+def labels_of(text: str, chars: str = DIGITS) -> list[int]:
+    """The place of each character of ``text`` in ``chars``: for digits, the digits themselves."""
+    return [chars.index(char) for char in text]
+
+
+def text_from(labels: Sequence[int], chars: str = DIGITS) -> str:
+    """The text that a row of labels stands for: the opposite of `labels_of`."""
+    return "".join(chars[label] for label in labels)
+
+
+def is_text(name: str, chars: str = DIGITS, length: int = LENGTH) -> bool:
+    """Whether ``name`` is ``length`` characters out of ``chars``."""
+    return len(name) == length and set(name) <= set(chars)
+
+
+def find_captchas(folder: Path, chars: str = DIGITS, length: int = LENGTH) -> list[Path]:
+    """All pictures in ``folder`` that are named by a text, sorted, so that the order does not depend on the disk.
+
+    Other files, such as ``0150 - Copy.png``, are not among them.
 
     Raises:
-        CourseError: there is no such folder, or no picture in it.
+        CourseError: there is no such folder, or no captcha in it; the sentence says what is there instead.
     """
-    paths = sorted(path for path in folder.glob("*.png") if not path.name.startswith("."))
+    found = find_pictures(folder)
+    paths = [path for path in found if path.suffix == ".png" and is_text(path.stem, chars, length)]
+    if not paths and found:
+        raise CourseError(
+            f"{shown(folder)} holds {len(found):,} pictures, but none is a PNG file named by {length} characters out "
+            f"of {chars!r}, such as {chars[:length]}.png. The first is {found[0].name}. Rename them, or choose another "
+            "`workspace`."
+        )
     if not paths:
         raise CourseError(f"There are no captchas in {shown(folder)}: run 01-generate-captchas.ipynb first.")
     return paths

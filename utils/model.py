@@ -1,4 +1,4 @@
-"""AlexNet with one output for each character. Introduced in notebook 03."""
+"""AlexNet with one output for each character. Taught in notebooks 03 and 05."""
 
 from __future__ import annotations
 
@@ -9,47 +9,42 @@ from pathlib import Path
 import numpy as np
 
 from utils.captchas import DIGITS, LENGTH
-from utils.files import CourseError, check, shown, write_aside
-from utils.machine import fastest_dtype as fastest_dtype  # notebook 03 takes it from here
-from utils.quiet import tf  # before keras, which imports TensorFlow too
+from utils.fast import FusedBatchNormalization, keras
+from utils.files import CourseError, cause, require, shown, write_aside
+from utils.quiet import tf
 
-import keras  # isort: skip
-from keras import layers  # isort: skip
-
+layers = keras.layers
 SMALLEST_IMAGE = 67  # pixels: below it, the last max-pooling has nothing left to pool
+TRAIN = "05-train-alexnet.ipynb"
 
 
-@keras.saving.register_keras_serializable("captcha_course")
-class FusedBatchNormalization(layers.BatchNormalization):
-    """`keras.layers.BatchNormalization` computed by TensorFlow's one fused operation instead of a dozen small ones.
+def first_weights(batch_norm: bool, weight_decay: float) -> tuple[dict, dict, dict]:
+    """How the weights of convolutions, of fully connected layers and of outputs start: arguments for Keras's layers.
 
-    Same variables, and in training the same result. On a CPU, where the dozen are bound by memory, a step is shorter.
-    Takes (batch, height, width, channels) or (batch, channels); works in bfloat16 with float32 statistics.
+    Without batch normalisation as in slim's AlexNet v2. With it the scale of the weights does not matter, biases would
+    be of no use, and outputs that start at zero give every character the same chance.
     """
-
-    def call(self, inputs, training=None, mask=None):
-        x = inputs if inputs.shape.rank == 4 else inputs[:, None, None, :]
-        if training:
-            x, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-                x, self.gamma, self.beta, epsilon=self.epsilon, is_training=True
-            )
-            self.moving_mean.assign(self.moving_mean * self.momentum + mean * (1 - self.momentum))
-            self.moving_variance.assign(self.moving_variance * self.momentum + variance * (1 - self.momentum))
-        else:
-            x, _, _ = tf.compat.v1.nn.fused_batch_norm(
-                x, self.gamma, self.beta, self.moving_mean, self.moving_variance, self.epsilon, is_training=False
-            )
-        return x if inputs.shape.rank == 4 else x[:, 0, 0, :]
+    penalty = {"kernel_regularizer": keras.regularizers.L2(weight_decay)} if weight_decay else {}
+    if batch_norm:
+        hidden = {"kernel_initializer": "he_normal", "use_bias": False, **penalty}
+        return hidden, hidden, {"kernel_initializer": "zeros", **penalty}
+    small, bias = keras.initializers.TruncatedNormal(stddev=0.005), keras.initializers.Constant(0.1)
+    return (
+        {"kernel_initializer": "glorot_uniform", "bias_initializer": bias, **penalty},
+        {"kernel_initializer": small, "bias_initializer": bias, **penalty},
+        {"kernel_initializer": small, **penalty},
+    )
 
 
 def alexnet(
-    image_size: int = 224,
+    size: tuple[int, int] = (224, 224),
     classes: int = len(DIGITS),
     length: int = LENGTH,
     fc_units: int = 4096,
     batch_norm: bool = True,
     dropout: float = 0.5,
     weight_decay: float = 0.0,
+    strides: tuple[int, int] = (4, 4),
 ) -> keras.Model:
     """AlexNet v2 with ``length`` parallel outputs.
 
@@ -58,78 +53,62 @@ def alexnet(
     Flatten and Dense instead of convolutions, and each max-pooling stands before the ReLU instead of after it.
 
     Args:
-        image_size: height and width of the pictures in pixels, at least 67.
+        size: height and width of the pictures in pixels, at least 67 each at the usual strides.
         batch_norm: normalise after every layer, which takes the place of that layer's biases.
         dropout: share of the activations switched off after each of the two fully connected layers, in [0, 1).
         weight_decay: factor of an L2 penalty on all kernels.
+        strides: how far the first layer moves, down and across, in pixels.
 
     Returns:
-        A model from float pictures of shape (batch, image_size, image_size, 1) in [-1, 1] to a list of ``length``
-        float32 logits of shape (batch, classes), from outputs named ``digit_0``, ``digit_1``, ...
+        A model from float pictures of shape (batch, height, width, 1) in [-1, 1] to a list of ``length`` float32 logits
+        of shape (batch, classes), from outputs named ``digit_0``, ``digit_1``, ...
 
     Raises:
         CourseError: an argument is out of its range.
     """
-    check(
-        image_size >= SMALLEST_IMAGE, f"image_size is {image_size}, but AlexNet needs {SMALLEST_IMAGE} pixels or more."
-    )
-    check(fc_units >= 1, f"fc_units is {fc_units}, but must be at least 1.")
-    check(0 <= dropout < 1, f"dropout is {dropout}, but must be at least 0 and below 1.")
-    check(weight_decay >= 0, f"weight_decay is {weight_decay}, but must not be below 0.")
-    penalty = keras.regularizers.L2(weight_decay) if weight_decay else None
-    first = _first_weights(batch_norm)
+    require(min(strides) >= 1, f"The strides are {strides}, but both must be at least 1.")
+    require(_big_enough(size, strides), _too_small(size, strides))
+    require(fc_units >= 1, f"fc_units is {fc_units}, but must be at least 1.")
+    require(0 <= dropout < 1, f"dropout is {dropout}, but must be at least 0 and below 1.")
+    require(weight_decay >= 0, f"weight_decay is {weight_decay}, but must not be below 0.")
+    convolution, dense, output = first_weights(batch_norm, weight_decay)
 
-    def activated(x, pool: bool = False):
-        if pool:
-            x = layers.MaxPooling2D(3, 2)(x)
-        if batch_norm:
-            x = FusedBatchNormalization(momentum=0.9)(x)
-        return layers.ReLU()(x)
+    def activated(x):
+        return layers.ReLU()(FusedBatchNormalization(momentum=0.9)(x) if batch_norm else x)
 
-    def convolution(x, name: str, filters: int, kernel: int, strides: int = 1, padding: str = "same", pool=False):
-        x = layers.Conv2D(
-            filters,
-            kernel,
-            strides,
-            padding,
-            kernel_regularizer=penalty,
-            name=name,
-            **first["convolution"],
-        )(x)
-        return activated(x, pool)
-
-    inputs = keras.Input((image_size, image_size, 1), name="image")
-    x = convolution(inputs, "conv1", 64, 11, strides=4, padding="valid", pool=True)
-    x = convolution(x, "conv2", 192, 5, pool=True)
-    x = convolution(x, "conv3", 384, 3)
-    x = convolution(x, "conv4", 384, 3)
-    x = convolution(x, "conv5", 256, 3, pool=True)
+    x = inputs = keras.Input((*size, 1), name="image")
+    x = layers.Conv2D(64, 11, strides, name="conv1", **convolution)(x)
+    x = activated(layers.MaxPooling2D(3, 2)(x))
+    x = layers.Conv2D(192, 5, padding="same", name="conv2", **convolution)(x)
+    x = activated(layers.MaxPooling2D(3, 2)(x))
+    x = activated(layers.Conv2D(384, 3, padding="same", name="conv3", **convolution)(x))
+    x = activated(layers.Conv2D(384, 3, padding="same", name="conv4", **convolution)(x))
+    x = layers.Conv2D(256, 3, padding="same", name="conv5", **convolution)(x)
+    x = activated(layers.MaxPooling2D(3, 2)(x))
     x = layers.Flatten()(x)
     for name in ("fc6", "fc7"):
-        x = layers.Dense(fc_units, kernel_regularizer=penalty, name=name, **first["fully_connected"])(x)
-        x = layers.Dropout(dropout)(activated(x))
-    outputs = [
-        layers.Dense(classes, kernel_regularizer=penalty, dtype="float32", name=f"digit_{place}", **first["output"])(x)
-        for place in range(length)
-    ]
+        x = activated(layers.Dense(fc_units, name=name, **dense)(x))
+        x = layers.Dropout(dropout)(x)
+    places = range(length)
+    outputs = [layers.Dense(classes, dtype="float32", name=f"digit_{place}", **output)(x) for place in places]
     return keras.Model(inputs, outputs, name="alexnet")
 
 
-def _first_weights(batch_norm: bool) -> dict[str, dict]:
-    """How the weights of each kind of layer start out: without BatchNorm as in slim's AlexNet v2.
+def _smallest(stride: int) -> int:
+    """The smallest height or width that leaves the last max-pooling something to pool."""
+    return 11 + (SMALLEST_IMAGE - 11) // 4 * stride
 
-    With it the scale of the weights does not matter, biases would be of no use, and outputs that start at zero give
-    every character the same chance.
-    """
-    if batch_norm:
-        hidden = {"kernel_initializer": "he_normal", "use_bias": False}
-        return {"convolution": hidden, "fully_connected": hidden, "output": {"kernel_initializer": "zeros"}}
-    small, bias = keras.initializers.TruncatedNormal(stddev=0.005), keras.initializers.Constant(0.1)
-    return {
-        "convolution": {"kernel_initializer": "glorot_uniform", "bias_initializer": bias},
-        "fully_connected": {"kernel_initializer": small, "bias_initializer": bias},
-        "output": {"kernel_initializer": small},
-    }
+
+def _big_enough(size: tuple[int, int], strides: tuple[int, int]) -> bool:
+    return all(side >= _smallest(stride) for side, stride in zip(size, strides, strict=True))
+
+
+def _too_small(size: tuple[int, int], strides: tuple[int, int]) -> str:
+    down, across = map(_smallest, strides)
+    return (
+        f"image_height is {size[0]} and image_width {size[1]}, but with these strides AlexNet needs at least {down} "
+        f"and {across} pixels."
+    )
 
 
 def scaled(images: np.ndarray | tf.Tensor) -> tf.Tensor:
@@ -154,7 +133,7 @@ def probabilities(model: keras.Model, images: np.ndarray, batch_size: int = 250)
     """What the model thinks of each character at each place.
 
     Args:
-        images: uint8 array of shape (captchas, image_size, image_size, 1).
+        images: uint8 array of shape (captchas, height, width, 1).
 
     Returns:
         float32 array of shape (captchas, length, classes); the last axis sums to one.
@@ -169,12 +148,12 @@ def probabilities(model: keras.Model, images: np.ndarray, batch_size: int = 250)
 def averaged_probabilities(model: keras.Model, images: np.ndarray, shift: float = 1 / 56) -> np.ndarray:
     """What the model thinks on average of a picture and of four copies, each moved a little in another direction.
 
-    The average is taken of the logarithms, so that one strong doubt counts. It costs five times the time. Introduced in
-    notebook 05. The method is known as test-time augmentation: Krizhevsky, Sutskever and Hinton, "ImageNet
+    The average is taken of the logarithms, so that one strong doubt counts. It costs five times the time. Taught in
+    notebook 07. The method is known as test-time augmentation: Krizhevsky, Sutskever and Hinton, "ImageNet
     classification with deep convolutional neural networks" (2012), averaged over ten crops.
 
     Args:
-        images: uint8 array of shape (captchas, image_size, image_size, 1).
+        images: uint8 array of shape (captchas, height, width, 1).
         shift: how far the copies are moved, as a share of the width: 4 pixels of 224.
 
     Returns:
@@ -190,15 +169,10 @@ def averaged_probabilities(model: keras.Model, images: np.ndarray, shift: float 
     return tf.nn.softmax(total / 5).numpy()
 
 
-def text_from(labels: np.ndarray, chars: str = DIGITS) -> str:
-    """The text that a row of labels stands for: the opposite of `utils.tfrecords.labels_of`."""
-    return "".join(chars[label] for label in labels)
-
-
-def save_model(model: keras.Model, path: Path, optimizer: bool = False) -> None:
-    """Save the model as ``.keras``, whole or not at all; with the state of the optimizer if training is to go on."""
-    if not optimizer:  # Keras has no switch for it in this format, so: the same layers in a model never compiled
-        model = keras.Model(model.inputs, model.outputs, name=model.name)
+def save_model(model: keras.Model, path: Path) -> None:
+    """Save the model as ``.keras``, whole or not at all, without the state of its optimizer."""
+    # Keras has no switch for that in this format, so: the same layers in a model never compiled.
+    model = keras.Model(model.inputs, model.outputs, name=model.name)
     with write_aside(path) as part:
         model.save(part)
 
@@ -209,13 +183,17 @@ def save_compact(model: keras.Model, path: Path, records: dict) -> None:
     Args:
         records: the settings of the records that the model was trained on, kept beside the weights.
     """
-    about = {"image_size": model.input_shape[1], "fc_units": model.get_layer("fc7").units, "records": records}
+    about = {"size": model.input_shape[1:3], "fc_units": model.get_layer("fc7").units, "records": records}
+    about["strides"] = model.get_layer("conv1").strides
     with write_aside(path) as part:
         np.savez(part, json.dumps(about), *(weight.astype(np.float16) for weight in model.get_weights()))
 
 
-def load_compact(path: Path, image_size: int) -> tuple[keras.Model, dict]:
+def load_compact(path: Path, size: tuple[int, int]) -> tuple[keras.Model, dict]:
     """Load a model that `save_compact` has saved: an AlexNet of that width with those weights.
+
+    Args:
+        size: height and width of the pictures that it is to read.
 
     Returns:
         The model, and the settings of the records that it was trained on.
@@ -223,46 +201,55 @@ def load_compact(path: Path, image_size: int) -> tuple[keras.Model, dict]:
     Raises:
         CourseError: there is no such file, it is damaged, or its model takes pictures of another size.
     """
-    check(path.exists(), f"There is no {shown(path)}: fetch the course again, or run 03-train-alexnet.ipynb.")
+    require(path.exists(), f"There is no {shown(path)}: fetch the course again, or run {TRAIN}.")
     try:
         with np.load(path, allow_pickle=False) as file:  # reads everything and compares checksums
             about, *weights = (file[name] for name in file.files)
         about = json.loads(str(about))
-        model = alexnet(about["image_size"], fc_units=about["fc_units"])
-        model.set_weights([weight.astype(np.float32) for weight in weights])
-    except (zipfile.BadZipFile, EOFError, OSError, ValueError, KeyError) as error:
-        raise CourseError(f"{shown(path)} is no whole model: fetch it again, or run 03-train-alexnet.ipynb.") from error
-    size = about["image_size"]
-    check(
-        size == image_size,
-        f"{shown(path)} takes pictures of {size}x{size}, and image_size is {image_size}: "
-        f"set image_size = {size}, or run 03-train-alexnet.ipynb with yours.",
+        of_size, strides, fc_units = tuple(about["size"]), tuple(about.get("strides", (4, 4))), about["fc_units"]
+        pairs = all(len(pair) == 2 and {type(number) for number in pair} == {int} for pair in (of_size, strides))
+        known = fc_units in {weight.shape[-1] for weight in weights if weight.shape}
+        require(pairs and known and isinstance(about["records"], dict), f"{shown(path)} is damaged: fetch it again.")
+    except CourseError:
+        raise
+    except Exception as error:  # NumPy and zipfile fail in many ways on a damaged file
+        raise CourseError(
+            f"{shown(path)} is no whole model ({cause(error)}): fetch it again, or run {TRAIN}."
+        ) from error
+    require(
+        of_size == tuple(size),
+        f"{shown(path)} takes pictures of {of_size[0]}x{of_size[1]}, and yours are {size[0]}x{size[1]}: "
+        f"set image_height = {of_size[0]} and image_width = {of_size[1]}, or run {TRAIN} with yours.",
     )
+    model = alexnet(of_size, fc_units=fc_units, strides=strides)
+    try:
+        model.set_weights([weight.astype(np.float32) for weight in weights])
+    except ValueError as error:
+        raise CourseError(f"The weights in {shown(path)} do not fit AlexNet: fetch it again.") from error
     return model, about["records"]
 
 
-def load_model(path: Path, image_size: int, length: int = LENGTH, compiled: bool = False) -> keras.Model:
+def load_model(path: Path, size: tuple[int, int], length: int = LENGTH) -> keras.Model:
     """Load a model of this course, in Keras's safe mode, in which a file cannot bring code of its own.
 
     Raises:
         CourseError: there is no such file, it is damaged, or its model has other inputs or outputs.
     """
-    if not path.exists():
-        raise CourseError(f"There is no {shown(path)}: run 03-train-alexnet.ipynb first.")
+    require(path.exists(), f"There is no {shown(path)}: run {TRAIN} first.")
     try:
         with zipfile.ZipFile(path) as archive:
             broken = archive.testzip()  # reads everything and compares checksums
         if broken:
-            raise zipfile.BadZipFile(broken)
-        model = keras.saving.load_model(path, compile=compiled)
-    except (zipfile.BadZipFile, EOFError, OSError, ValueError, TypeError, KeyError) as error:
+            raise zipfile.BadZipFile(f"bad checksum of {broken}")
+        model = keras.saving.load_model(path, compile=False)
+    except Exception as error:  # Keras, h5py and zipfile fail in many ways on a damaged file
         raise CourseError(
-            f"{shown(path)} is no whole Keras model: delete it and run 03-train-alexnet.ipynb."
+            f"{shown(path)} is no whole Keras model ({cause(error)}): delete it and run {TRAIN}."
         ) from error
-    expected = (None, image_size, image_size, 1)
-    if model.input_shape != expected or len(model.outputs) != length:
-        raise CourseError(
-            f"{shown(path)} takes pictures of shape {model.input_shape[1:]} and has {len(model.outputs)} outputs, "
-            f"but {expected[1:]} and {length} are needed: use the parameters of 03-train-alexnet.ipynb or run it again."
-        )
+    expected = (None, *size, 1)
+    require(
+        model.input_shape == expected and len(model.outputs) == length,
+        f"{shown(path)} takes pictures of shape {model.input_shape[1:]} and has {len(model.outputs)} outputs, "
+        f"but {expected[1:]} and {length} are needed: use the parameters of {TRAIN} or run it again.",
+    )
     return model

@@ -1,63 +1,43 @@
-"""Captchas as TFRecord files, and back. Introduced in notebook 02.
+"""Captchas as TFRecord files, and back. Taught in notebook 02.
 
-A record is a ``tf.train.Example`` with the features ``image`` (the raw bytes of a square gray picture) and ``label0``,
+A record is a ``tf.train.Example`` with the features ``image`` (the raw bytes of a gray picture) and ``label0``,
 ``label1``, ... (int64, the place of each character in the character set).
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
-from utils.captchas import DIGITS, LENGTH, check_text, find_captchas
+from utils.captchas import DIGITS, LENGTH, find_captchas, find_pictures, labels_of, text_from
 from utils.captchas import SETTINGS as CAPTCHA_SETTINGS
-from utils.files import CourseError, check, check_settings, read_json, shown, write_aside, write_json
+from utils.code import code_of
+from utils.files import CourseError, check_settings, read_json, require, shown, write_aside, write_json
+from utils.pictures import gray, gray_picture, open_picture
 from utils.progress import progress
 from utils.quiet import tf
+from utils.workspace import held
 
 SETTINGS = "records.json"
-SPLITS = ("train", "test")
+SPLITS = ("train", "validation", "test")
+FAINTEST = 8  # gray levels between the darkest and the lightest pixel; captchas have many more
 SHARD = 10_000  # records in one file, about 500 MB at 224x224; more of them go to several files
+WRITE = "02-write-tfrecords.ipynb"
 
 
 class Written(NamedTuple):
     """What `write_records` did: records in each split, files it left out and why, and whether it was done before."""
 
     train: int
+    validation: int
     test: int
     skipped: dict[str, str]
     already_there: bool
-
-
-def gray(picture: Image.Image, image_size: int) -> np.ndarray:
-    """A picture as the network sees it: gray, resized to a square; uint8 array of shape (image_size, image_size)."""
-    return np.asarray(picture.convert("L").resize((image_size, image_size), Image.Resampling.BILINEAR))
-
-
-def gray_picture(path: Path, image_size: int) -> np.ndarray:
-    """Read a picture file by `gray`: uint8 array of shape (image_size, image_size), 0 for black and 255 for white.
-
-    Raises:
-        CourseError: there is no such file, or it is no whole picture.
-    """
-    try:
-        with Image.open(path) as picture:
-            return gray(picture, image_size)
-    except FileNotFoundError as error:
-        raise CourseError(f"There is no file {shown(path)}: check its name and folder.") from error
-    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for truncated, foreign and broken files
-        raise CourseError(f"{shown(path)} is not a whole picture: draw or save it again.") from error
-
-
-def labels_of(text: str, chars: str = DIGITS) -> list[int]:
-    """The place of each character of ``text`` in ``chars``: for digits, the digits themselves."""
-    return [chars.index(char) for char in text]
 
 
 def make_example(image: np.ndarray, labels: Sequence[int]) -> tf.train.Example:
@@ -80,69 +60,114 @@ def write_records(
     records: Path,
     test_count: int,
     seed: int,
-    image_size: int,
+    size: tuple[int, int],
+    validation_count: int = 0,
+    gray: Callable = gray,
+    make_example: Callable = make_example,
     chars: str = DIGITS,
     length: int = LENGTH,
 ) -> Written:
-    """Write the captchas of one folder to ``records/train.tfrecord`` and ``records/test.tfrecord``.
+    """Write the captchas of one folder to ``train.tfrecord`` and ``test.tfrecord`` in the folder ``records``.
 
-    The first ``test_count`` good pictures in shuffled order are for testing, all others for training. Files that
-    are no picture, or that are not named by a text, are left out. The record files appear only when all are whole.
-    A split of more than ``SHARD`` captchas is dealt out evenly to several files, see `_shard_files`.
+    In shuffled order, the first ``test_count`` good pictures are for testing, the next ``validation_count`` for
+    ``validation.tfrecord``, all others for training. Files that are no picture, or that are not named by a text, are
+    left out. The record files appear only when all are whole. A split of more than ``SHARD`` captchas is dealt out
+    evenly to several files, see `_shard_files`.
+
+    Args:
+        size: height and width of the pictures in the records.
+        gray: a function that makes of a picture and a size what is stored, such as `utils.pictures.gray`.
+        make_example: a function that packs it with its labels.
 
     Raises:
-        CourseError: no captchas, ``test_count`` below 1 or not below their number, ``image_size`` below 1, records of
-            other settings already there, or a folder that cannot be written to.
+        CourseError: no captchas, counts that leave none for training, a ``size`` below 1, records of other settings
+            already there, another run that is writing them, or a folder that cannot be written to.
     """
-    paths = find_captchas(captchas)
-    check(
-        1 <= test_count < len(paths),
-        f"test_count is {test_count:,}, but must lie between 1 and {len(paths) - 1:,}: {shown(captchas)} holds "
-        f"{len(paths):,} captchas, and at least one must be left for training.",
+    paths, strangers = find_captchas(captchas, chars, length), strange_pictures(captchas, chars, length)
+    held_out = test_count + validation_count
+    require(
+        test_count >= 1 and validation_count >= 0 and held_out < len(paths),
+        f"test_count is {test_count:,} and validation_count {validation_count:,}, but {shown(captchas)} holds "
+        f"{len(paths):,} captchas, of which at least one must be for the test and one left for training.",
     )
-    check(image_size >= 1, f"image_size is {image_size}, but a picture needs at least one pixel.")
+    require(min(size) >= 1, f"A picture of {size[0]} x {size[1]} pixels has none: set image_height and image_width.")
     source = captchas / CAPTCHA_SETTINGS
     settings = {
         "captchas": read_json(source) if source.exists() else None,
         "files": len(paths),
         "test_count": test_count,
+        "validation_count": validation_count,
         "seed": seed,
-        "image_size": image_size,
+        "image_height": size[0],
+        "image_width": size[1],
     }
-    done = records / SETTINGS
-    files = {
-        "train": _shard_files(records, "train", len(paths) - test_count),
-        "test": _shard_files(records, "test", test_count),
-    }
-    whole = all(path.exists() for split in SPLITS for path in files[split])
-    if check_settings(done, settings, "02-write-tfrecords.ipynb") and whole:
-        found = read_json(done)
-        if not found["skipped"]:  # what was skipped may have been mended since
-            return Written(found["train"], found["test"], {}, True)
+    made_by = code_of(gray, make_example)  # never mix records of changed functions with others
+    changed = {} if made_by == _LIBRARY_CODE else {"made_by": made_by}
+    wanted = {"train": len(paths) - held_out, "validation": validation_count, "test": test_count}
+    files = {split: _shard_files(records, split, count) for split, count in wanted.items() if count}
+    with held(records):
+        found = _finished(records, settings | (changed or {"made_by": None}), files, wanted)
+        if found:
+            return found
+        counts, skipped = _write(shuffled(paths, seed), files, wanted, size, gray, make_example, chars)
+        skipped |= dict.fromkeys(strangers, f"it is not named by {length} characters out of {chars!r}")
+        write_json(records / SETTINGS, settings | changed | counts | {"skipped": skipped})
+    return Written(**counts, skipped=skipped, already_there=False)
 
+
+def strange_pictures(captchas: Path, chars: str = DIGITS, length: int = LENGTH) -> list[str]:
+    """The names of pictures in a folder of captchas that are not named by a text, sorted."""
+    known = set(find_captchas(captchas, chars, length))
+    return [path.name for path in find_pictures(captchas) if path not in known]
+
+
+def _finished(records: Path, settings: dict, files: dict[str, list[Path]], wanted: dict[str, int]) -> Written | None:
+    """What an earlier run with these settings has written, unless a file is missing or may have been mended since."""
+    whole = all(path.exists() for paths in files.values() for path in paths)
+    if not check_settings(records / SETTINGS, settings, WRITE) or not whole:
+        return None
+    found = read_json(records / SETTINGS, skipped=dict)
+    damaged = [reason for reason in found["skipped"].values() if "is not named by" not in str(reason)]
+    if damaged or any(found.get(split) != count for split, count in wanted.items()):
+        return None
+    return Written(found["train"], found["validation"], found["test"], found["skipped"], True)
+
+
+def _write(
+    paths: Sequence[Path],
+    files: dict[str, list[Path]],
+    wanted: dict[str, int],
+    size: tuple[int, int],
+    gray: Callable,
+    make_example: Callable,
+    chars: str,
+) -> tuple[dict[str, int], dict[str, str]]:
+    """Write all record files at once. Returns how many records each split got, and the files left out with reasons."""
     counts, skipped = dict.fromkeys(SPLITS, 0), {}
     with ExitStack() as stack:
-        parts = {split: [stack.enter_context(write_aside(path)) for path in files[split]] for split in SPLITS}
-        writers = {split: [stack.enter_context(_writer(part)) for part in parts[split]] for split in SPLITS}
-        for path in progress(shuffled(paths, seed), "Writing", "records"):
+        parts = {split: [stack.enter_context(write_aside(path)) for path in files[split]] for split in files}
+        writers = {split: [stack.enter_context(_writer(part)) for part in parts[split]] for split in files}
+        for path in progress(paths, "Writing", "records"):
             try:
-                labels = labels_of(check_text(path.stem, chars, length), chars)
-                image = gray_picture(path, image_size)
+                image = gray(open_picture(path), size)
+                require(np.ptp(image) >= FAINTEST, f"{shown(path)} has one gray level only: there is no text in it.")
             except CourseError as error:
                 skipped[path.name] = str(error)
                 continue
-            split = "test" if counts["test"] < test_count else "train"
+            split = next((split for split in ("test", "validation") if counts[split] < wanted[split]), "train")
             writer = writers[split][counts[split] % len(writers[split])]
             # A message keeps its features in any order it likes, unless it is told that the bytes shall be the same.
-            writer.write(make_example(image, labels).SerializeToString(deterministic=True))
+            writer.write(make_example(image, labels_of(path.stem, chars)).SerializeToString(deterministic=True))
             counts[split] += 1
-        if not all(counts.values()):
-            raise CourseError(
-                f"Only {sum(counts.values())} good captchas are left in {shown(captchas)}, too few for both splits: "
-                f"run 01-generate-captchas.ipynb, or lower test_count."
-            )
-    write_json(done, settings | counts | {"skipped": skipped})
-    return Written(counts["train"], counts["test"], skipped, False)
+        require(
+            all(counts[split] for split in files),
+            f"Only {sum(counts.values()):,} of {len(paths):,} captchas could be read, too few for all sets. "
+            f"{next(iter(skipped.values()), '')} Run 01-generate-captchas.ipynb, or lower test_count.",
+        )
+    return counts, skipped
+
+
+_LIBRARY_CODE = code_of(gray, make_example)
 
 
 @contextmanager
@@ -175,7 +200,7 @@ def record_files(records: Path, split: str) -> list[Path]:
     return paths
 
 
-def open_records(records: Path, split: str, image_size: int, length: int = LENGTH) -> tf.data.Dataset:
+def open_records(records: Path, split: str, size: tuple[int, int], length: int = LENGTH) -> tf.data.Dataset:
     """All records of a split, each still one serialized string; every byte is checked before anything is used.
 
     Returns:
@@ -185,66 +210,62 @@ def open_records(records: Path, split: str, image_size: int, length: int = LENGT
         CourseError: the file is missing, cut short, damaged, or holds something other than our records.
     """
     paths = record_files(records, split)
-    total = sum(_checked(path, image_size, length) for path in paths)
-    written = read_json(records / SETTINGS)[split] if (records / SETTINGS).exists() else total
-    if total != written:
-        raise CourseError(
-            f"{shown(records)} holds {total:,} records for {split} instead of {written:,}: delete it and run "
-            "02-write-tfrecords.ipynb."
-        )
+    total = sum(_checked(path, size, length) for path in paths)
+    written = read_json(records / SETTINGS).get(split) if (records / SETTINGS).exists() else total
+    require(
+        total == written,
+        f"{shown(records)} holds {total:,} records for {split} instead of {written}: delete it and run {WRITE}.",
+    )
     return tf.data.TFRecordDataset([str(path) for path in paths]).apply(tf.data.experimental.assert_cardinality(total))
 
 
-def _checked(path: Path, image_size: int, length: int) -> int:
+def _checked(path: Path, size: tuple[int, int], length: int) -> int:
     """How many records a file holds, after reading all of them: TFRecord carries a checksum for each."""
     count = 0
     try:
         for count, record in enumerate(tf.data.TFRecordDataset(str(path)), 1):
             if count == 1:
-                parse_records(record[tf.newaxis], image_size, length)
-    except tf.errors.DataLossError as error:
-        raise CourseError(
-            f"{shown(path)} is damaged after {count:,} records: delete {shown(path.parent)} and run "
-            "02-write-tfrecords.ipynb."
-        ) from error
+                parse_records(record[tf.newaxis], size, length)
     except tf.errors.InvalidArgumentError as error:
         raise CourseError(
-            f"{shown(path)} does not hold gray {image_size}x{image_size} captchas with {length} labels: use the same "
-            f"image_size as in 02-write-tfrecords.ipynb, or delete {shown(path.parent)} and run that notebook."
+            f"{shown(path)} does not hold gray captchas of {size[0]}x{size[1]} pixels with {length} labels: use the "
+            f"same image_height and image_width as in {WRITE}, or delete {shown(path.parent)} and run that notebook."
         ) from error
-    if not count:
-        raise CourseError(f"{shown(path)} is empty: delete {shown(path.parent)} and run 02-write-tfrecords.ipynb.")
+    except tf.errors.OpError as error:  # bad checksums, a file cut short, a folder, no right to read
+        raise CourseError(
+            f"{shown(path)} is damaged after {count:,} records: delete {shown(path.parent)} and run {WRITE}."
+        ) from error
+    require(count > 0, f"{shown(path)} is empty: delete {shown(path.parent)} and run {WRITE}.")
     return count
 
 
-def parse_records(records: tf.Tensor, image_size: int, length: int = LENGTH) -> tuple[tf.Tensor, tf.Tensor]:
+def parse_records(records: tf.Tensor, size: tuple[int, int], length: int = LENGTH) -> tuple[tf.Tensor, tf.Tensor]:
     """Turn a batch of serialized records into pictures and labels; a whole batch at once is faster than one by one.
 
     Args:
         records: string tensor of shape (batch,).
 
     Returns:
-        Pictures, uint8 of shape (batch, image_size, image_size, 1); labels, int64 of shape (batch, length), whose
-        column k comes from the feature ``label<k>``.
+        Pictures, uint8 of shape (batch, height, width, 1); labels, int64 of shape (batch, length), whose column k comes
+        from the feature ``label<k>``.
     """
     features = {"image": tf.io.FixedLenFeature([], tf.string)}
     features |= {f"label{place}": tf.io.FixedLenFeature([], tf.int64) for place in range(length)}
     parsed = tf.io.parse_example(records, features)
-    images = tf.io.decode_raw(parsed["image"], tf.uint8)
-    images = tf.reshape(images, [tf.shape(records)[0], image_size, image_size, 1])
+    images = tf.reshape(tf.io.decode_raw(parsed["image"], tf.uint8), [-1, *size, 1])
     return images, tf.stack([parsed[f"label{place}"] for place in range(length)], axis=1)
 
 
 def read_records(
-    records: Path, split: str, image_size: int, length: int = LENGTH, most: int = -1
+    records: Path, split: str, size: tuple[int, int], length: int = LENGTH, most: int = -1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A split in file order as two arrays, shaped as by `parse_records`: for the test records, which fit in memory.
+    """A split in file order as two arrays, shaped as by `parse_records`: for held-out records, which fit in memory.
 
     Args:
         most: read no more than this many records; -1 reads all.
     """
-    dataset = open_records(records, split, image_size, length).take(most)
-    images, labels = zip(*(parse_records(batch, image_size, length) for batch in dataset.batch(500)), strict=True)
+    dataset = open_records(records, split, size, length).take(most)
+    images, labels = zip(*(parse_records(batch, size, length) for batch in dataset.batch(500)), strict=True)
     return np.concatenate(images), np.concatenate(labels)
 
 
@@ -252,8 +273,8 @@ def same_as_file(image: np.ndarray, label: Sequence[int], captchas: Path) -> boo
     """Whether a picture from a record is, byte for byte, what the file named by its label becomes again.
 
     Args:
-        image: uint8 array of shape (image_size, image_size, 1).
+        image: uint8 array of shape (height, width, 1).
         captchas: the folder that the records were made from.
     """
-    path = captchas / f"{''.join(str(digit) for digit in label)}.png"
-    return path.exists() and np.array_equal(image[..., 0], gray_picture(path, len(image)))
+    path = captchas / f"{text_from(label)}.png"
+    return path.exists() and np.array_equal(image[..., 0], gray_picture(path, image.shape[:2]))

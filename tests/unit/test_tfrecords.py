@@ -1,17 +1,21 @@
 """Records: every picture and label survives, no text is on both sides, and broken files are named."""
 
+import contextlib
 import filecmp
+import os
 import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from conftest import SIZE
+from conftest import SIDE, SIZE
+from PIL import Image
 
 from utils import tfrecords
 from utils.captchas import draw_captcha, find_captchas, write_captchas
 from utils.files import REPO, CourseError
+from utils.pictures import gray, gray_picture
 from utils.quiet import tf
 
 
@@ -29,10 +33,10 @@ def test_pictures_and_labels_survive(captcha_folder, records):
     seen = []
     for split, count in (("train", 100), ("test", 20)):
         images, labels = tfrecords.read_records(records, split, SIZE)
-        assert images.shape == (count, SIZE, SIZE, 1) and images.dtype == np.uint8
+        assert images.shape == (count, *SIZE, 1) and images.dtype == np.uint8
         assert labels.shape == (count, 4) and labels.dtype == np.int64
         for image, text in zip(images, texts(labels), strict=True):
-            assert np.array_equal(image[..., 0], tfrecords.gray_picture(captcha_folder / f"{text}.png", SIZE))
+            assert np.array_equal(image[..., 0], gray_picture(captcha_folder / f"{text}.png", SIZE))
         seen += texts(labels)
     assert sorted(seen) == [path.stem for path in find_captchas(captcha_folder)]  # each once: none on both sides
 
@@ -41,13 +45,13 @@ def test_features_are_those_of_the_original(records):
     record = next(iter(tf.data.TFRecordDataset(str(records / "train.tfrecord"))))
     features = tf.train.Example.FromString(record.numpy()).features.feature
     assert set(features) == {"image", "label0", "label1", "label2", "label3"}
-    assert len(features["image"].bytes_list.value[0]) == SIZE * SIZE
+    assert len(features["image"].bytes_list.value[0]) == SIDE * SIDE
     assert len(features["label2"].int64_list.value) == 1
 
 
 def test_each_label_column_comes_from_its_own_feature():
-    example = tfrecords.make_example(np.zeros((2, 2), np.uint8), [7, 1, 9, 3]).SerializeToString()
-    _, labels = tfrecords.parse_records(tf.constant([example]), 2)
+    example = tfrecords.make_example(np.zeros((2, 3), np.uint8), [7, 1, 9, 3]).SerializeToString()
+    _, labels = tfrecords.parse_records(tf.constant([example]), (2, 3))
     assert labels.numpy().tolist() == [[7, 1, 9, 3]]
 
 
@@ -64,7 +68,7 @@ def test_same_bytes_again(captcha_folder, records, tmp_path):
         f"write_records(Path({str(captcha_folder)!r}), Path({str(tmp_path)!r}), 20, 0, {SIZE})"
     )
     subprocess.run([sys.executable, "-c", code], cwd=REPO, check=True, stdout=subprocess.DEVNULL)
-    for split in tfrecords.SPLITS:
+    for split in ("train", "test"):
         name = f"{split}.tfrecord"
         assert filecmp.cmp(tmp_path / name, records / name, shallow=False)
 
@@ -80,14 +84,14 @@ def test_a_second_run_does_nothing_and_other_settings_are_an_error(captcha_folde
 
 @pytest.mark.parametrize("test_count", [0, -1, 120, 121])
 def test_impossible_test_counts(captcha_folder, tmp_path, test_count):
-    with pytest.raises(CourseError, match="between 1 and 119"):
+    with pytest.raises(CourseError, match=r"holds 120 captchas, of which at least one"):
         tfrecords.write_records(captcha_folder, tmp_path / "records", test_count, 0, SIZE)
     assert not (tmp_path / "records").exists()
 
 
 def test_pictures_without_pixels(captcha_folder, tmp_path):
-    with pytest.raises(CourseError, match="at least one pixel"):
-        tfrecords.write_records(captcha_folder, tmp_path / "records", 20, 0, 0)
+    with pytest.raises(CourseError, match="A picture of 0 x 0 pixels has none"):
+        tfrecords.write_records(captcha_folder, tmp_path / "records", 20, 0, (0, 0))
 
 
 def test_bad_files_are_left_out_counted_and_named(broken, tmp_path):
@@ -97,7 +101,7 @@ def test_bad_files_are_left_out_counted_and_named(broken, tmp_path):
     (broken / "12x4.png").write_bytes((broken / find_captchas(broken)[5].name).read_bytes())
     (broken / "notes.txt").write_text("no PNG, no concern of ours")
     written = tfrecords.write_records(broken, tmp_path / "records", 20, 0, SIZE)
-    assert (written.train, written.test) == (98, 20)
+    assert (written.train, written.validation, written.test) == (98, 0, 20)
     assert set(written.skipped) == {first.name, second.name, "12x4.png"}
     assert "not a whole picture" in written.skipped[first.name]
     assert "4 characters" in written.skipped["12x4.png"]
@@ -109,24 +113,25 @@ def test_bad_files_are_left_out_counted_and_named(broken, tmp_path):
 def test_too_few_good_captchas_leave_no_file(broken, tmp_path):
     for path in find_captchas(broken)[5:]:
         path.write_text("broken")
-    with pytest.raises(CourseError, match="Only 5 good captchas"):
+    with pytest.raises(CourseError, match=r"Only 5 of 120 captchas could be read, too few .*is not a whole picture"):
         tfrecords.write_records(broken, tmp_path / "records", 20, 0, SIZE)
-    assert not list((tmp_path / "records").iterdir())
+    assert [path.name for path in (tmp_path / "records").iterdir()] == [".lock"]
 
 
 def test_an_interrupted_run_leaves_no_file(captcha_folder, tmp_path, monkeypatch):
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tfrecords, "gray_picture", interrupted)
+    monkeypatch.setattr(tfrecords, "open_picture", interrupted)
     with pytest.raises(KeyboardInterrupt):
         tfrecords.write_records(captcha_folder, tmp_path / "records", 20, 0, SIZE)
-    assert not list((tmp_path / "records").iterdir())
+    assert [path.name for path in (tmp_path / "records").iterdir()] == [".lock"]
 
 
-def test_a_full_disk_under_the_record_writer(captcha_folder, tmp_path):
-    (tmp_path / ".part-train.tfrecord").symlink_to("/dev/full")
-    with pytest.raises(CourseError, match=r"Cannot write .*choose another `workspace`"):
+def test_a_full_disk_under_the_record_writer(captcha_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(tfrecords, "held", contextlib.nullcontext)  # which would remove the link
+    (tmp_path / f".part-{os.getpid()}-train.tfrecord").symlink_to("/dev/full")
+    with pytest.raises(CourseError, match=r"Cannot write .*hoose another `workspace`"):
         tfrecords.write_records(captcha_folder, tmp_path, 20, 0, SIZE)
     assert not list(tmp_path.iterdir())
 
@@ -157,10 +162,10 @@ def test_truncated_and_foreign_files(records, tmp_path, content, message):
 def test_records_of_another_kind_or_size(records, tmp_path):
     with tf.io.TFRecordWriter(str(tmp_path / "train.tfrecord")) as writer:
         writer.write(tf.train.Example().SerializeToString())
-    with pytest.raises(CourseError, match="does not hold gray 96x96 captchas"):
+    with pytest.raises(CourseError, match="does not hold gray captchas of 96x96 pixels"):
         tfrecords.open_records(tmp_path, "train", SIZE)
-    with pytest.raises(CourseError, match="use the same image_size"):
-        tfrecords.open_records(records, "train", 224)
+    with pytest.raises(CourseError, match="same image_height and image_width"):
+        tfrecords.open_records(records, "train", (224, 224))
 
 
 def test_many_records_go_to_several_files_and_are_read_alike(captcha_folder, records, tmp_path, monkeypatch):
@@ -173,7 +178,7 @@ def test_many_records_go_to_several_files_and_are_read_alike(captcha_folder, rec
     dealt, one_file = (tfrecords.read_records(folder, "train", SIZE) for folder in (tmp_path, records))
     assert sorted(texts(dealt[1])) == sorted(texts(one_file[1]))
     for image, text in zip(dealt[0], texts(dealt[1]), strict=True):
-        assert np.array_equal(image[..., 0], tfrecords.gray_picture(captcha_folder / f"{text}.png", SIZE))
+        assert np.array_equal(image[..., 0], gray_picture(captcha_folder / f"{text}.png", SIZE))
     assert tfrecords.write_records(captcha_folder, tmp_path, 20, 0, SIZE).already_there
 
 
@@ -186,4 +191,44 @@ def test_five_characters(tmp_path):
 
 def test_a_picture_of_ones_own(tmp_path):
     with pytest.raises(CourseError, match="There is no file"):
-        tfrecords.gray_picture(tmp_path / "mine.png", SIZE)
+        gray_picture(tmp_path / "mine.png", SIZE)
+
+
+def test_a_validation_set_is_taken_from_the_training_captchas(captcha_folder, records, tmp_path):
+    """The test set stays as it is without one, no text is in two sets, and none gets lost."""
+    written = tfrecords.write_records(captcha_folder, tmp_path, 20, 0, SIZE, validation_count=30)
+    assert (written.train, written.validation, written.test) == (70, 30, 20)
+    sets = [set(texts(tfrecords.read_records(tmp_path, split, SIZE)[1])) for split in tfrecords.SPLITS]
+    assert [len(one) for one in sets] == [70, 30, 20] and len(set().union(*sets)) == 120
+    assert filecmp.cmp(tmp_path / "test.tfrecord", records / "test.tfrecord", shallow=False)
+    with pytest.raises(CourseError, match=r"There is no .*validation\.tfrecord"):
+        tfrecords.open_records(records, "validation", SIZE)
+
+
+def test_changed_functions_are_used_and_not_mixed_with_others(captcha_folder, tmp_path):
+    def negative(picture, size):
+        return 255 - gray(picture, size)
+
+    def no_order(image, labels):
+        return tfrecords.make_example(image, labels[::-1])
+
+    tfrecords.write_records(captcha_folder, tmp_path / "a", 20, 0, SIZE, gray=negative, make_example=no_order)
+    tfrecords.write_records(captcha_folder, tmp_path / "b", 20, 0, SIZE)
+    (image, label), (other, other_label) = (tfrecords.read_records(tmp_path / ab, "test", SIZE) for ab in "ab")
+    assert np.array_equal(image, 255 - other) and np.array_equal(label, other_label[:, ::-1])
+
+
+def test_a_picture_without_any_ink_does_not_get_in(broken, tmp_path):
+    first = find_captchas(broken)[0]
+    Image.new("RGB", (160, 60), "white").save(first)
+    written = tfrecords.write_records(broken, tmp_path, 20, 0, SIZE)
+    assert "one gray level only" in written.skipped[first.name] and written.train == 99
+
+
+def test_a_wide_picture_is_stored_as_such(captcha_folder, tmp_path):
+    tfrecords.write_records(captcha_folder, tmp_path, 20, 0, (70, 90))
+    images, labels = tfrecords.read_records(tmp_path, "test", (70, 90))
+    assert images.shape == (20, 70, 90, 1)
+    assert all(
+        tfrecords.same_as_file(image, label, captcha_folder) for image, label in zip(images, labels, strict=True)
+    )

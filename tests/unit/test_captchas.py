@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from utils import captchas
-from utils.files import REPO, CourseError
+from utils.files import CourseError
 
 
 def all_bytes(folder):
@@ -117,7 +117,7 @@ def test_a_killed_run_leaves_whole_pictures_and_goes_on(tmp_path, enough):
         f"if __name__ == '__main__': write_captchas(Path({str(tmp_path / 'killed')!r}), 1500, 0, processes=2)"
     )
     script = tmp_path / "draw.py"
-    script.write_text(f"import sys; sys.path.insert(0, {str(REPO)!r})\n{code}\n")
+    script.write_text(code)
     process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 60
     while len(list((tmp_path / "killed").glob("[0-9]*.png"))) < enough and time.monotonic() < deadline:
@@ -148,6 +148,32 @@ def test_an_empty_or_missing_folder_names_the_notebook_to_run(tmp_path):
 
 @pytest.mark.parametrize("text", ["123", "12345", "12a4", ""])
 def test_texts_that_cannot_be_drawn(text):
-    with pytest.raises(CourseError, match="not a text of 4 characters"):
+    with pytest.raises(CourseError, match="is not 4 characters out of"):
         captchas.check_text(text)
     assert captchas.check_text("0042") == "0042"
+
+
+def test_a_changed_function_draws_in_all_processes_and_is_not_mixed_with_others(tmp_path):
+    """As a learner changes it in a cell: a function that no other process could import."""
+
+    def paler(text, seed):
+        picture = captchas.draw_captcha(text, seed)
+        return picture.point(lambda value: 128 + value // 2)
+
+    for processes in (1, 2):
+        captchas.write_captchas(tmp_path / str(processes), 120, 0, processes=processes, draw=paler)
+    assert all_bytes(tmp_path / "1") == all_bytes(tmp_path / "2")
+    assert all(np.asarray(Image.open(path)).min() >= 128 for path in captchas.find_captchas(tmp_path / "2")[:20])
+
+
+def test_pictures_of_a_learner_are_not_drawn_over(tmp_path):
+    (tmp_path / "0000.png").write_bytes(b"my own")
+    with pytest.raises(CourseError, match="already holds pictures that this course has not drawn"):
+        captchas.write_captchas(tmp_path, 10, 0)
+    assert (tmp_path / "0000.png").read_bytes() == b"my own"
+
+
+def test_texts_and_labels_are_opposites():
+    assert captchas.labels_of("0042") == [0, 0, 4, 2] and captchas.labels_of("ca", "abc") == [2, 0]
+    for text in ("2026", "0000", "0987"):
+        assert captchas.text_from(captchas.labels_of(text)) == text

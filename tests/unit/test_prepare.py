@@ -1,0 +1,123 @@
+"""A notebook that is opened first finds, or makes, what it needs; what is there is never made twice or mixed up."""
+
+import json
+
+import pytest
+from conftest import SIDE, SIZE
+
+from utils import prepare
+from utils.captchas import find_captchas
+from utils.files import CourseError
+from utils.model import alexnet, save_compact, save_model
+from utils.tfrecords import read_records
+from utils.workspace import open_workspace
+
+
+def test_captchas_are_drawn_only_where_there_are_none(tmp_path, capsys):
+    folder = prepare.ready_captchas(open_workspace(tmp_path), 12, seed=3)
+    assert len(find_captchas(folder)) == 12
+    assert "yet: drawing 12, as notebook 01 does" in capsys.readouterr().out
+    assert prepare.ready_captchas(open_workspace(tmp_path), 5000, seed=4) == folder  # other values ask for nothing new
+    assert len(find_captchas(folder)) == 12 and capsys.readouterr().out == ""
+
+
+def test_interrupted_drawing_is_completed_with_its_own_settings(tmp_path, capsys):
+    folder = prepare.ready_captchas(open_workspace(tmp_path), 12, seed=3)
+    before = {path.name: path.read_bytes() for path in find_captchas(folder)}
+    for path in find_captchas(folder)[:5]:
+        path.unlink()
+    prepare.ready_captchas(open_workspace(tmp_path), 99, seed=4)
+    assert {path.name: path.read_bytes() for path in find_captchas(folder)} == before
+    assert "5 of 12. Drawing them" in capsys.readouterr().out
+
+
+def test_pictures_of_ones_own_are_left_alone(tmp_path, captcha_folder):
+    (tmp_path / "captchas").mkdir()
+    for path in find_captchas(captcha_folder)[:3]:
+        (tmp_path / "captchas" / path.name).write_bytes(path.read_bytes())
+    assert len(find_captchas(prepare.ready_captchas(open_workspace(tmp_path), 12, seed=0))) == 3
+
+
+def test_records_are_written_only_where_there_are_none(tmp_path, capsys):
+    records = prepare.ready_records(open_workspace(tmp_path), 20, 5, seed=0, size=SIZE)
+    printed = capsys.readouterr().out
+    assert "as notebook 01 does" in printed and "as notebook 02 does" in printed
+    assert [len(read_records(records, split, SIZE)[0]) for split in ("train", "test")] == [15, 5]
+    written = (records / "train.tfrecord").stat().st_mtime_ns
+    assert prepare.ready_records(open_workspace(tmp_path), 99, 9, seed=9, size=SIZE) == records
+    assert (records / "train.tfrecord").stat().st_mtime_ns == written and capsys.readouterr().out == ""
+
+
+@pytest.fixture
+def catch_up(tmp_path, monkeypatch):
+    """A small model in the place of the one that comes with the course, as trained on records of seed 0."""
+    path = tmp_path / "models" / "catch-up.npz"
+    save_compact(alexnet(SIZE, fc_units=8), path, {"seed": 0, "image_height": SIDE})
+    monkeypatch.setattr(prepare, "CATCH_UP", path)
+    return path
+
+
+def test_the_model_of_notebook_05_comes_first(tmp_path, catch_up, capsys):
+    assert prepare.ready_model(open_workspace(tmp_path), SIZE).get_layer("fc7").units == 8
+    assert "comes with the course" in capsys.readouterr().out
+    save_model(alexnet(SIZE, fc_units=16), tmp_path / "model" / "alexnet.keras")
+    assert prepare.ready_model(open_workspace(tmp_path), SIZE).get_layer("fc7").units == 16
+    assert "as notebook 05 has trained it" in capsys.readouterr().out
+
+
+def test_it_says_when_your_test_captchas_may_have_been_trained_on(tmp_path, catch_up, capsys):
+    for seed, warned in ((0, False), (1, True)):
+        (tmp_path / "records").mkdir(exist_ok=True)
+        (tmp_path / "records" / "records.json").write_text(json.dumps({"seed": seed, "image_height": SIDE}))
+        prepare.ready_model(open_workspace(tmp_path), SIZE)
+        assert ("some of your test captchas may have been" in capsys.readouterr().out) == warned
+
+
+def test_it_says_so_of_a_model_of_ones_own_too(tmp_path, catch_up, capsys):
+    """Whoever writes other records after the training would test on captchas that were trained on."""
+    save_model(alexnet(SIZE, fc_units=16), tmp_path / "model" / "alexnet.keras")
+    history = {"settings": {"records": {"test_count": 5}}, "epochs": []}
+    (tmp_path / "model" / "history.json").write_text(json.dumps(history))
+    (tmp_path / "records").mkdir()
+    for test_count, warned in ((5, False), (6, True)):
+        (tmp_path / "records" / "records.json").write_text(json.dumps({"test_count": test_count}))
+        prepare.ready_model(open_workspace(tmp_path), SIZE)
+        assert ("some of your test captchas may have been" in capsys.readouterr().out) == warned
+
+
+def test_a_model_for_other_pictures_says_what_to_do(tmp_path, catch_up):
+    with pytest.raises(
+        CourseError, match=r"set image_height = 96 and image_width = 96, or run 05-train-alexnet\.ipynb"
+    ):
+        prepare.ready_model(open_workspace(tmp_path), (128, 128))
+
+
+def test_a_damaged_captcha_is_drawn_again(tmp_path, capsys):
+    """Cut short, changed in the middle, or empty: it is found and drawn anew, and the others stay as they are."""
+    folders = open_workspace(tmp_path)
+    folder = prepare.ready_captchas(folders, 12, seed=3)
+    before = {path.name: path.read_bytes() for path in find_captchas(folder)}
+    damages = (lambda good: good[:300], lambda good: good[:900] + b"x" + good[901:], lambda good: b"")
+    for path, damage in zip(find_captchas(folder), damages, strict=False):
+        path.write_bytes(damage(path.read_bytes()))
+    prepare.ready_captchas(folders, 12, seed=3)
+    assert "3 of 12. Drawing them" in capsys.readouterr().out
+    assert {path.name: path.read_bytes() for path in find_captchas(folder)} == before
+
+
+def test_files_beside_the_captchas_do_no_harm(tmp_path):
+    """Such as a sync program makes them: they are no captchas, and are left alone."""
+    folders = open_workspace(tmp_path)
+    folder = prepare.ready_captchas(folders, 12, seed=3)
+    (folder / "0150 - Copy.png").write_bytes(find_captchas(folder)[0].read_bytes())
+    assert len(find_captchas(prepare.ready_captchas(folders, 12, seed=3))) == 12
+
+
+@pytest.mark.parametrize("name", ["0042.PNG", "0042.jpg", "abcd.png"])
+def test_pictures_that_are_no_captchas_by_their_names_are_told_and_nothing_is_drawn_between_them(tmp_path, name):
+    folders = open_workspace(tmp_path)
+    folders.captchas.mkdir()
+    (folders.captchas / name).write_bytes(b"a picture of somebody")
+    with pytest.raises(CourseError, match=rf"none is a PNG file named by 4 characters.*The first is {name}"):
+        find_captchas(prepare.ready_captchas(folders, 12, seed=3))
+    assert [path.name for path in folders.captchas.iterdir()] == [name]
