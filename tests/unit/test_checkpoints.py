@@ -1,0 +1,148 @@
+"""A training that was broken off goes on as if nothing had been, and a changed one never finds the old network."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import SIZE
+
+from utils import checkpoints, training
+from utils.files import CourseError
+from utils.model import alexnet, keras, layers, load_model, probabilities
+from utils.tfrecords import read_records
+
+SETTINGS = {"epochs": 4}
+
+
+@pytest.fixture(autouse=True)
+def let_go():
+    """Each test may train in folders that another has used."""
+    yield
+    for stack in checkpoints._kept.values():
+        stack.close()
+    checkpoints._kept.clear()
+
+
+def new_network(settings=SETTINGS, steps=4):
+    keras.utils.set_random_seed(0)
+    network = alexnet(SIZE, fc_units=32)
+    training.compile_model(network, 0.001, settings["epochs"], steps)
+    return network
+
+
+def train(records, folder, until, settings=SETTINGS):
+    """What the training cell of notebook 05 does, up to some epoch. Returns the model and the history."""
+    network = new_network(settings)
+    done = checkpoints.resume(network, folder, settings)
+    batches, steps = training.training_batches(records, SIZE, 25, seed=0, first_epoch=len(done))
+    checkpoint = checkpoints.Checkpoint(folder, settings, done)
+    evaluation = training.Evaluation(*read_records(records, "test", SIZE))
+    network.fit(
+        batches, initial_epoch=len(done), epochs=until, steps_per_epoch=steps, verbose=0, shuffle=False,
+        callbacks=[evaluation, checkpoint],
+    )  # fmt: skip
+    return network, checkpoint.epochs_done
+
+
+def without_time(history):
+    return [{name: value for name, value in epoch.items() if name != "seconds"} for epoch in history]
+
+
+def test_a_training_that_was_broken_off_ends_as_an_unbroken_one(records, tmp_path):
+    unbroken, history = train(records, tmp_path / "a", 4)
+    train(records, tmp_path / "b", 1)
+    train(records, tmp_path / "b", 3)
+    resumed, history_again = train(records, tmp_path / "b", 4)
+    assert without_time(history) == without_time(history_again)
+    images, _ = read_records(records, "test", SIZE)
+    assert np.array_equal(probabilities(unbroken, images), probabilities(resumed, images))
+
+
+def test_a_finished_training_is_not_repeated(records, tmp_path):
+    folder = tmp_path / "model"
+    network, history = train(records, folder, 4)
+    path = checkpoints.finish(network, folder, SETTINGS, history)
+    assert sorted(found.name for found in folder.iterdir() if found.name[0] != ".") == ["alexnet.keras", "history.json"]
+    images, _ = read_records(records, "test", SIZE)
+    assert np.array_equal(probabilities(load_model(path, SIZE), images), probabilities(network, images))
+    again = new_network()
+    assert checkpoints.resume(again, folder, SETTINGS) == history == checkpoints.read_history(folder)
+    assert np.array_equal(probabilities(again, images), probabilities(network, images))
+
+
+def test_a_finished_model_of_other_settings_is_kept_aside(records, tmp_path, capsys):
+    folder = tmp_path / "model"
+    network, history = train(records, folder, 1)
+    checkpoints.finish(network, folder, SETTINGS, history)
+    model = (folder / "alexnet.keras").read_bytes()
+    for number in (1, 2):
+        assert checkpoints.resume(new_network(), folder, {"epochs": 5}) == []
+        said = capsys.readouterr().out
+        assert "epochs 4 instead of 5" in said and f"kept in {tmp_path.name}/model-{number}" in said
+        assert (tmp_path / f"model-{number}" / "alexnet.keras").read_bytes() == model
+        assert not (folder / "history.json").exists()
+        checkpoints.finish(network, folder, SETTINGS, history)
+        model = (folder / "alexnet.keras").read_bytes()
+
+
+def test_a_new_model_never_stands_beside_the_history_of_an_older_one(records, tmp_path, monkeypatch):
+    network, history = train(records, tmp_path, 1)
+    checkpoints.finish(network, tmp_path, SETTINGS, history)
+    monkeypatch.setattr(checkpoints, "write_json", lambda *arguments: 1 / 0)  # killed between the two files
+    with pytest.raises(ZeroDivisionError):
+        checkpoints.finish(network, tmp_path, {"epochs": 5}, history)
+    assert checkpoints.resume(new_network(), tmp_path, SETTINGS) == []
+
+
+def test_half_a_training_with_other_settings_is_dropped_and_said_to_be(records, tmp_path, capsys):
+    train(records, tmp_path, 1)
+    assert checkpoints.resume(new_network(), tmp_path, {"epochs": 5}) == []
+    assert "had other settings (epochs 4 instead of 5)" in capsys.readouterr().out
+    assert not (tmp_path / "checkpoint").exists()
+
+
+def test_a_damaged_checkpoint_is_named_and_not_used(records, tmp_path):
+    train(records, tmp_path, 1)
+    path = tmp_path / "checkpoint" / "epoch-0001.npz"
+    good = path.read_bytes()
+    middle = len(good) // 2
+    for bad in (good[:-1000], good[:middle] + bytes([good[middle] ^ 255]) + good[middle + 1 :], b""):
+        path.write_bytes(bad)
+        with pytest.raises(CourseError, match=r"epoch-0001\.npz is damaged"):
+            checkpoints.resume(new_network(), tmp_path, SETTINGS)
+
+
+def test_no_history_names_the_notebook_to_run(tmp_path):
+    with pytest.raises(CourseError, match=r"run 05-train-alexnet\.ipynb first"):
+        checkpoints.read_history(tmp_path)
+
+
+def test_no_two_processes_train_in_one_folder(tmp_path):
+    checkpoints.resume(new_network(), tmp_path, SETTINGS)
+    code = f"from pathlib import Path; from utils.workspace import held\nwith held(Path({str(tmp_path)!r})): pass"
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert other.returncode == 1 and "Another run is writing in" in other.stderr
+
+
+def test_the_fingerprint_is_that_of_the_architecture():
+    """Layers, shapes, strides and first weights count; number types, values, and invented names do not."""
+    same = checkpoints.fingerprint(alexnet(SIZE, fc_units=16))
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        assert checkpoints.fingerprint(alexnet(SIZE, fc_units=16)) == same
+    finally:
+        keras.config.set_dtype_policy(before)
+    changed = ({"fc_units": 17}, {"dropout": 0.4}, {"batch_norm": False}, {"strides": (4, 2)}, {"weight_decay": 0.1})
+    others = [checkpoints.fingerprint(alexnet(SIZE, **{"fc_units": 16} | one)) for one in changed]
+    assert len({same, *others}) == 6
+
+    def two_layers(filters, start="he_normal", relu=True):
+        x = inputs = keras.Input((8, 8, 1))
+        x = layers.Conv2D(filters, 3, kernel_initializer=start)(x)
+        x = layers.ReLU()(x) if relu else x
+        return checkpoints.fingerprint(keras.Model(inputs, layers.Dense(2)(x)))
+
+    assert two_layers(4) == two_layers(4)
+    assert len({two_layers(4), two_layers(5), two_layers(4, "zeros"), two_layers(4, relu=False)}) == 4
