@@ -6,6 +6,7 @@ Importing this needs nothing but Python and psutil, so that it can say that all 
 from __future__ import annotations
 
 import html
+import math
 import os
 import platform
 import re
@@ -18,11 +19,9 @@ from typing import NamedTuple
 
 import psutil
 
-from utils.files import REPO, CourseError, read_json, workspace_path
+from utils.files import REPO, CourseError
+from utils.workspace import open_workspace
 
-BENCH = REPO / "results" / "bench.json"  # written by ``python -m benchmarks.bench``
-GFLOP_FORWARD = 1.37  # one 224x224 picture through the full AlexNet, a multiply-add counted as two
-GFLOP_TRAINING = 3 * GFLOP_FORWARD  # forward, and backward twice that
 MEMORY = 2.9e9  # bytes that training takes at the defaults
 DISK = 1.5e9  # bytes of the workspace at its fullest: captchas 0.04, records 0.25, two checkpoints of 0.56 GB each
 PACKAGES = (
@@ -47,7 +46,16 @@ def native_bfloat16() -> bool:
 
 
 def fastest_dtype() -> str:
-    """The dtype policy to train in here: ``"mixed_bfloat16"`` where the processor has it, else ``"float32"``."""
+    """The dtype policy to train in here: ``"mixed_bfloat16"`` where the device that trains has it, else ``"float32"``.
+
+    That device is the first GPU that TensorFlow finds, and the processor where there is none. GPUs of NVIDIA have
+    bfloat16 from compute capability 8.0 on.
+    """
+    tf = _tensorflow()
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
+        return "mixed_bfloat16" if capability >= (8, 0) else "float32"
     return "mixed_bfloat16" if native_bfloat16() else "float32"
 
 
@@ -137,7 +145,7 @@ def readiness(workspace: str | Path) -> Rows:
     Args:
         workspace: the folder for everything the course makes, as in the parameters of the notebooks.
     """
-    python, memory, disk = sys.version_info[:3], _free_memory(), _free_disk(workspace_path(workspace))
+    python, memory, disk = sys.version_info[:3], _free_memory(), _free_disk(open_workspace(workspace).root)
     versions = package_versions()
     other = [f"{name} {found or 'missing'}" for name, (pinned, found) in versions.items() if found != pinned]
     few = f"{len(versions) - len(other)} of {len(versions)} as needed"
@@ -163,7 +171,7 @@ def readiness(workspace: str | Path) -> Rows:
                 _gigabytes(memory),
                 _gigabytes(MEMORY),
                 memory >= MEMORY,
-                "Close other programs; if that is not enough, set `batch_size = 32` in notebook 03.",
+                "Close other programs; if that is not enough, set `batch_size = 32` in notebook 05.",
             ),
             _row(
                 "free disk",
@@ -235,18 +243,49 @@ def _tensorflow():
     return tf
 
 
-def training_share(dtype: str) -> float:
-    """The share of the matrix product's speed that training reaches, as measured in ``results/bench.json``."""
-    shares = {row["what"]: row["ratio"] for row in read_json(BENCH)["rows"]}
-    return shares.get(f"train, {dtype}", shares["train, float32"])
+def time_steps(batch_size: int, size: tuple[int, int], fc_units: int, steps: int = 8) -> float:
+    """Seconds that one step of the real training takes here, with pictures of noise.
 
-
-def training_minutes(pictures: int, epochs: int, speed: float, share: float) -> float:
-    """How long a training of the full AlexNet at 224x224 takes.
+    It trains the course's AlexNet in `fastest_dtype` for a few steps after the first ones, which are slow because they
+    compile, and takes the median: one disturbed step does not count.
 
     Args:
-        pictures: how many are trained on in each epoch.
-        speed: of a matrix product on this machine, in GFLOP a second.
-        share: of that speed which training reaches, in (0, 1].
+        size: height and width of the pictures.
+        steps: how many are timed.
+
+    Raises:
+        CourseError: TensorFlow cannot be loaded.
     """
-    return pictures * epochs * GFLOP_TRAINING / (speed * share) / 60
+    tf = _tensorflow()
+    import numpy as np
+
+    from utils.model import alexnet, keras
+    from utils.training import compile_model
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(fastest_dtype())
+    try:
+        network = alexnet(size, fc_units=fc_units)
+    finally:
+        keras.config.set_dtype_policy(before)
+    compile_model(network, 0.001, 10, 10)
+    images = tf.random.stateless_uniform([batch_size, *size, 1], (0, 0), -1.0, 1.0)
+    labels = tuple(tf.random.stateless_uniform([batch_size], (0, place), 0, 10, tf.int64) for place in range(4))
+    times = []
+    tick = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: times.append(time.perf_counter()))
+    batches = tf.data.Dataset.from_tensors((images, labels)).repeat()
+    network.fit(batches, epochs=1, steps_per_epoch=steps + 3, verbose=0, shuffle=False, callbacks=[tick])
+    return float(np.median(np.diff(times[2:])))
+
+
+def gflop(network: object) -> float:
+    """Billions of calculations that one picture costs forward, a multiply-add counted as two, from the layers' shapes.
+
+    Training costs three times as much: forward, and backward twice that.
+    """
+    adds = 0
+    for layer in network.layers:
+        kernel = getattr(layer, "kernel", None)
+        if kernel is not None:  # each weight is used once at each place of the output
+            adds += math.prod(kernel.shape) * math.prod(layer.output.shape[1:-1])
+    return 2 * adds / 1e9
