@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import TypeVar
 
 Item = TypeVar("Item")
-BAR_MARK = "course-progress"  # by this word `utils.run` and the tests know a bar among other outputs
 
 
 class _Bar:
-    """One state of the bar: HTML for a notebook page, one line of text for a terminal."""
+    """One state of the bar: HTML for a notebook page, one line of text for a terminal, and metadata for programs."""
 
     def __init__(self, label: str, done: int, total: int, unit: str, seconds: float, note: str = ""):
         # The first steps are slower than all others, and an estimate from them would only frighten.
         enough = 0.02 * total <= done < total
-        left = f", about {duration(seconds / done * (total - done))} left" if enough else ""
+        left = f", about {duration(seconds / done * (total - done))} left" if enough and done else ""
         took = f" in {duration(seconds)}" if done == total else ""
         self.fraction = done / total if total else 1.0
         self.text = f"{label}: {done:,} of {total:,} {unit}{took}{left}{'; ' + note if note else ''}"
@@ -24,11 +23,18 @@ class _Bar:
     def __repr__(self) -> str:
         return self.text
 
-    def _repr_html_(self) -> str:
-        return (
-            f'<div class="{BAR_MARK}" style="font-family:monospace">'
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict[str, str], dict[str, object]]:
+        page = (
+            '<div class="course-progress" style="font-family:monospace">'
             f'<progress value="{self.fraction:.3f}" max="1" aria-label="progress"></progress> {self.text}</div>'
         )
+        return {"text/plain": self.text, "text/html": page}, {"course": {"progress": self.fraction}}
+
+
+def fraction_of(metadata: Mapping) -> float | None:
+    """How far the bar is that an output with this ``metadata`` shows; None where the output is no bar."""
+    course = metadata.get("course")
+    return course.get("progress") if isinstance(course, Mapping) else None
 
 
 def duration(seconds: float) -> str:

@@ -5,38 +5,57 @@ from __future__ import annotations
 import argparse
 import ast
 import base64
+import codecs
 import hashlib
+import io
 import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
 import papermill
 import yaml
+from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
+from PIL import Image
 
-from utils.files import REPO, CourseError, check, read_json, shown, workspace_path, write_aside
-from utils.progress import BAR_MARK
+from utils import numbers
+from utils.files import REPO, CourseError, cause, read_json, require, shown, write_aside
+from utils.parameters import PARAMETERS, check_names, check_parameters, value_of
+from utils.progress import fraction_of
+from utils.workspace import open_workspace, outside_course
 
 NOTEBOOKS = sorted((REPO / "notebooks").glob("[0-9][0-9]-*.ipynb"))
 SOLUTIONS = sorted((REPO / "notebooks" / "solutions").glob("[0-9][0-9]-*.ipynb"))
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-def find_notebook(number: str, notebooks: Sequence[Path] = NOTEBOOKS) -> Path:
-    """The notebook with this number, such as ``"03"``.
+def find_notebook(name: str, notebooks: Sequence[Path] = NOTEBOOKS) -> Path:
+    """The notebook that ``name`` means: a number (``3`` or ``03``), a file name with or without ending, or a path.
+
+    A path to a notebook elsewhere, such as a copy of yours, means that file.
 
     Raises:
         CourseError: there is none.
     """
-    found = [notebook for notebook in notebooks if notebook.name[:2] == number]
-    if not found:
-        raise CourseError(f"There is no notebook {number} in {shown(notebooks[0].parent)}.")
-    return found[0]
+    path, folder = Path(name), shown(notebooks[0].parent)
+    with suppress(OSError, ValueError):
+        if path.suffix == ".ipynb" and path.is_file() and path.resolve() not in [*NOTEBOOKS, *SOLUTIONS]:
+            return path.resolve()
+        if path.is_file() and path.resolve() in SOLUTIONS and path.resolve() not in notebooks:
+            raise CourseError(f"{shown(path.resolve())} is a solution: add --solutions.")
+    for notebook in notebooks:
+        numbers = {notebook.name[:2], notebook.name[:2].lstrip("0") or "0"}
+        if name in numbers or path.name in (notebook.name, notebook.stem):
+            return notebook
+    there = ", ".join(notebook.name[:2] for notebook in notebooks)
+    raise CourseError(f"There is no notebook {name[:80]} in {folder}. There are: {there}.")
 
 
 class _Client(PapermillNotebookClient):
@@ -46,13 +65,15 @@ class _Client(PapermillNotebookClient):
     bars = True
 
     def process_message(self, msg, cell, cell_index):
-        if (
-            self.bars
-            and msg["msg_type"] == "update_display_data"
-            and BAR_MARK in msg["content"]["data"].get("text/html", "")
-        ):
-            self.show_bar(msg["content"]["data"]["text/plain"], 'value="1.000"' in msg["content"]["data"]["text/html"])
+        if self.bars and msg["msg_type"] == "update_display_data":
+            fraction = fraction_of(msg["content"].get("metadata", {}))
+            if fraction is not None:
+                self.show_bar(msg["content"]["data"].get("text/plain", ""), fraction == 1)
         return super().process_message(msg, cell, cell_index)
+
+    def papermill_execute_cells(self):
+        super().papermill_execute_cells()
+        self.nb.metadata["peak_mb"] = _peak_memory(self.km.provisioner.pid)
 
     def show_bar(self, text: str, finished: bool) -> None:
         if sys.stderr.isatty():
@@ -60,6 +81,14 @@ class _Client(PapermillNotebookClient):
         elif finished or time.monotonic() - self.last_line > 30:
             self.last_line = time.monotonic()
             print(f"  {text}", file=sys.stderr, flush=True)
+
+
+def _peak_memory(pid: int) -> int | None:
+    """The most memory that a process has used so far, in MB; None where the system does not tell."""
+    with suppress(OSError, StopIteration, ValueError):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) // 1000
+    return None
 
 
 class _Engine(NBClientEngine):
@@ -72,7 +101,8 @@ class _Engine(NBClientEngine):
             kernel_name=kernel_name,
             startup_timeout=start_timeout,
             timeout=None,
-            extra_arguments=["--log-level=ERROR"],
+            # Jupyter interrupts every kernel before it ends it, and the kernel calls that an ERROR.
+            extra_arguments=["--log-level=CRITICAL"],
         )
         client.bars = bars
         client.execute()
@@ -82,59 +112,63 @@ papermill_engines.register("captcha-course", _Engine)
 
 
 def defaults(notebook: Path) -> dict[str, object]:
-    """The parameters of a notebook and their default values, which are plain literals."""
-    found = papermill.inspect_notebook(str(notebook))
-    return {name: ast.literal_eval(parameter["default"]) for name, parameter in found.items()}
-
-
-def check_values(values: dict[str, object], known: dict[str, object]) -> dict[str, object]:
-    """Give every value the type of its default, so that ``-p x 0042`` stays text where text is meant.
+    """The parameters of a notebook and their default values, which are plain literals.
 
     Raises:
-        CourseError: a name that no notebook knows, or a value of the wrong type.
+        CourseError: the file is no notebook, or its parameters are no plain literals.
     """
-    checked = {}
-    for name, value in values.items():
-        if name not in known:
-            raise CourseError(f"No notebook has a parameter called {name!r}. There are: {', '.join(sorted(known))}.")
-        kind = type(known[name])
-        parsed = value if kind is str or not isinstance(value, str) else _parsed(value)
-        if kind is float and type(parsed) is str:  # YAML takes 1e-3 for text
-            parsed = _float_or_text(parsed)
-        if kind is float and type(parsed) is int:
-            parsed = float(parsed)
-        if type(parsed) is not kind:
-            raise CourseError(f"The parameter {name} takes a value like {known[name]!r}, not {value!r}.")
-        checked[name] = parsed
-    return checked
-
-
-def read_values(path: Path) -> dict[str, object]:
-    """The values that a YAML file gives to parameters.
-
-    Raises:
-        CourseError: it is no YAML, or holds something else than names and values.
-    """
+    found = {}
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError:
-        values = None
-    check(isinstance(values, dict), f"{shown(path)} is no list of parameters such as `epochs: 3`, one in each line.")
+        nb = nbformat.read(notebook, as_version=4)
+        sources = [cell.source for cell in nb.cells if "parameters" in cell.metadata.get("tags", [])]
+        for source in sources[:1]:
+            for line in ast.parse(source).body:
+                if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
+                    found[line.targets[0].id] = ast.literal_eval(line.value)
+    except Exception as error:  # nbformat has many ways to fail, and a learner can write anything into the cell
+        raise CourseError(f"{shown(notebook)} cannot be read as a notebook of the course: {cause(error)}.") from error
+    return found
+
+
+def read_values(path: Path) -> dict[str, str]:
+    """The texts that a YAML file gives to parameters, as on the command line. So ``epochs: 010`` is ten here too.
+
+    The file may be in UTF-8, UTF-16 (as PowerShell writes it) or Latin-1.
+
+    Raises:
+        CourseError: it cannot be read, is no YAML, or holds something else than names and values.
+    """
+    wrong = f"{shown(path)} is no list of parameters such as `epochs: 3`, one in each line."
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CourseError(f"Cannot read the parameter file {shown(path)}: {cause(error)}.") from error
+    try:
+        node = yaml.compose(_decoded(data), Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise CourseError(wrong) from error
+    if node is None:
+        return {}
+    require(isinstance(node, yaml.MappingNode), wrong)
+    values = {}
+    for key, value in node.value:
+        require(isinstance(key, yaml.ScalarNode), wrong)
+        name = key.value[:80]
+        require(isinstance(value, yaml.ScalarNode), f"{shown(path)}: {name} needs one value, as in `epochs: 3`.")
+        require(key.value not in values, f"{shown(path)} names {name} twice.")
+        values[key.value] = value.value
     return values
 
 
-def _parsed(text: str) -> object:
+def _decoded(data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16")
+    if data[1:2] == b"\0":
+        return data.decode("utf-16-le")
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text  # which is then refused as being of the wrong kind
-
-
-def _float_or_text(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 def run_notebook(notebook: Path, output: Path, values: dict[str, object], bars: bool = True) -> None:
@@ -147,14 +181,16 @@ def run_notebook(notebook: Path, output: Path, values: dict[str, object], bars: 
         CourseError: a cell failed, and the executed copy is kept, with the error in it; or the kernel died.
     """
     own = {name: value for name, value in values.items() if name in defaults(notebook)}
-    output.parent.mkdir(parents=True, exist_ok=True)
-    # The kernel finds `utils` by PYTHONPATH wherever it is started, and TensorFlow keeps its log lines to itself.
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPO), os.environ.get("PYTHONPATH")]))
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CourseError(f"Cannot make the folder {shown(output.parent)}: {cause(error)}.") from error
+    os.environ.pop("MPLBACKEND", None)  # a server may set it to `agg`, and then no notebook has a picture
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         papermill.execute_notebook(
-            str(notebook),
-            str(output),
+            _plain(notebook),
+            _plain(output),
             own,
             engine_name="captcha-course",
             kernel_name="python3",
@@ -163,15 +199,25 @@ def run_notebook(notebook: Path, output: Path, values: dict[str, object], bars: 
             bars=bars,
         )
     except PapermillExecutionError as error:
+        said = error.evalue if error.ename == "CourseError" else f"{error.ename}: {error.evalue}"
         raise CourseError(
-            f"{notebook.name} failed in cell [{error.exec_count}]: {error.ename}: {error.evalue}\n"
-            f"The executed copy is {shown(output)}."
+            f"{notebook.name} failed in cell [{error.exec_count}]: {said}\nThe executed copy is {shown(output)}."
         ) from error
     except DeadKernelError as error:
         raise CourseError(
             f"{notebook.name}: its kernel died, most often for want of memory. Close other programs or lower "
             "batch_size, then run this again: it goes on where it was."
         ) from error
+    except (NoSuchKernel, RuntimeError) as error:
+        raise CourseError(
+            f"{notebook.name}: no Python kernel started ({cause(error)}). Install the course again: "
+            "`python -m pip install -r requirements.txt`."
+        ) from error
+
+
+def _plain(path: Path) -> str:
+    """``path`` for papermill, which would put parameters in the place of braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def source_hash(source: str) -> str:
@@ -188,66 +234,143 @@ def store(executed: Path, notebook: Path) -> None:
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
         "seconds": round(nb.metadata["papermill"]["duration"], 1),  # how long it ran, for the README
-    }
+    } | ({"peak_mb": nb.metadata["peak_mb"]} if nb.metadata.get("peak_mb") else {})
     for cell in nb.cells:
-        tags = cell.metadata.get("tags")
-        cell.metadata = {"tags": tags} if tags else {}
+        cell.metadata = {name: cell.metadata[name] for name in ("alt", "jupyter", "tags") if cell.metadata.get(name)}
         if cell.cell_type == "code":
             cell.metadata["executed"] = source_hash(cell.source)
+            cell.outputs = [output for output in cell.outputs if _kept(output, cell.metadata.get("alt"))]
     nbformat.write(nb, notebook)
 
 
+def _kept(output: dict, alt: str | None) -> bool:
+    """Make an output ready to be stored; False for a widget, which is nothing without its kernel."""
+    data = output.get("data", {})
+    if data.pop(WIDGET, None) is not None and set(data) <= {"text/plain"}:
+        return False
+    if "image/png" in data:
+        data["image/png"] = _smaller(data["image/png"])
+        if alt:
+            output["metadata"].setdefault("image/png", {})["alt"] = alt
+    return True
+
+
+def _smaller(png: str) -> str:
+    """A picture in base64 with at most 256 colours, which figures hardly ever have more of: a third of the size."""
+    picture, file = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB"), io.BytesIO()
+    picture.quantize(256, dither=Image.Dither.NONE).save(file, format="png", optimize=True)
+    small = base64.b64encode(file.getvalue()).decode()
+    return small if len(small) < len(png) else png
+
+
 def store_picture(notebook: Path, path: Path) -> None:
-    """Save the first picture that ``notebook`` shows as ``path``."""
+    """Save the first picture of predictions that ``notebook`` shows as ``path``."""
     nb = nbformat.read(notebook, as_version=4)
-    outputs = [output for cell in nb.cells for output in cell.get("outputs", [])]
-    first = next(output.data["image/png"] for output in outputs if "image/png" in output.get("data", {}))
+    outputs = [output for cell in nb.cells if "show_predictions(" in cell.source for output in cell.get("outputs", [])]
+    first = next((output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})), None)
+    require(first is not None, f"{shown(notebook)} shows no picture.")
     with write_aside(path) as part:
         part.write_bytes(base64.b64decode(first))
 
 
+def _settings(arguments: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Take ``-p NAME VALUE`` out of ``arguments``: argparse would hold a value such as ``-1e-3`` for an option."""
+    rest, settings, left = [], [], list(arguments)
+    while left:
+        argument = left.pop(0)
+        if argument not in ("-p", "--parameter"):
+            rest.append(argument)
+            continue
+        pair, left = left[:2], left[2:]
+        if pair and "=" in pair[0] and pair[0].split("=")[0] in PARAMETERS:  # -p epochs=3, as many programs have it
+            left = pair[1:] + left
+            pair = pair[0].split("=", 1)
+        require(len(pair) == 2, f"{argument} takes a name and a value, as in `-p epochs 3`.")
+        settings.append((pair[0], pair[1]))
+    return rest, settings
+
+
+def _values(chosen: Sequence[Path], given: dict[str, str], settings: Sequence[tuple[str, str]]) -> dict[str, object]:
+    """The values of all parameters that were given, checked before anything runs.
+
+    A parameter file may serve all notebooks. What stands on the command line is for the notebooks that run now.
+    """
+    has = {notebook: defaults(notebook) for notebook in {*NOTEBOOKS, *chosen}}
+    here = {notebook.name: has[notebook] for notebook in chosen}
+    other = {notebook.name: has[notebook] for notebook in NOTEBOOKS if notebook not in chosen}
+    check_names([name for name, _ in settings], here, other)
+    check_names(given, here | other, {})
+    values = {}
+    for name, text in {**given, **dict(settings)}.items():
+        require(name in PARAMETERS, f"{name} is missing in PARAMETERS in utils/parameters.py: write its type there.")
+        values[name] = value_of(name, text)
+    for notebook in chosen:
+        check_parameters(has[notebook] | {name: value for name, value in values.items() if name in has[notebook]})
+    return values
+
+
 def main(arguments: list[str] | None = None) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError):  # a console of Windows may have no sign for ✓
+            stream.reconfigure(errors="replace")
     parser = argparse.ArgumentParser(prog="python -m utils.run", description="Run the course's notebooks in order.")
     parser.add_argument("notebooks", nargs="*", help="numbers of the notebooks to run, such as 01 03; all by default")
-    parser.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
+    parser.add_argument(
+        "-p", "--parameter", nargs=2, metavar=("NAME", "VALUE"), help="set a parameter; as often as you like"
+    )
     parser.add_argument("-f", "--file", type=Path, help="a YAML file of parameters; -p comes on top")
-    parser.add_argument("-o", "--output", type=Path, default=REPO / "runs", help="folder for the executed notebooks")
+    parser.add_argument("-o", "--output", default=str(REPO / "runs"), help="folder for the executed notebooks")
     parser.add_argument("--solutions", action="store_true", help="run the solutions of the exercises instead")
     parser.add_argument("--store", action="store_true", help="then store the executed notebooks as the course's own")
-    options = parser.parse_args(arguments)
     try:
-        notebooks, output = NOTEBOOKS, options.output
-        if options.solutions:
-            notebooks, output = SOLUTIONS, options.output / "solutions"
-        chosen = sorted({find_notebook(number, notebooks) for number in options.notebooks}) or notebooks
-        known = {name: value for notebook in NOTEBOOKS for name, value in defaults(notebook).items()}
-        given = read_values(options.file) if options.file else {}
-        values = check_values(given | dict(options.parameter), known)
-        for number, notebook in enumerate(chosen, 1):
-            print(f"{number} of {len(chosen)}: {notebook.name}", flush=True)
-            run_notebook(notebook, output / notebook.name, values)
-        if options.store:
-            for notebook in chosen:
-                store(output / notebook.name, notebook)
-            store_picture(REPO / "notebooks" / "04-predict.ipynb", REPO / "docs" / "predictions.png")
+        rest, settings = _settings(sys.argv[1:] if arguments is None else arguments)
+        options = parser.parse_args(rest)
+        return _run(options, settings)
     except (CourseError, OSError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped. Run this again to go on from here.", file=sys.stderr)
         return 130
-    workspace = workspace_path(values.get("workspace", known["workspace"]))
+
+
+def _run(options: argparse.Namespace, settings: list[tuple[str, str]]) -> int:
+    output = outside_course(Path(options.output).absolute() if options.output else "", "--output")
+    notebooks = SOLUTIONS if options.solutions else NOTEBOOKS
+    output = output / "solutions" if options.solutions else output
+    chosen = sorted({find_notebook(name, notebooks) for name in options.notebooks}) or notebooks
+    for notebook in chosen:
+        require(output / notebook.name != notebook, f"--output is where {notebook.name} lies: choose another folder.")
+    values = _values(chosen, read_values(options.file) if options.file else {}, settings)
+    folders = open_workspace(values.get("workspace", "workspace"))
+    for number, notebook in enumerate(chosen, 1):
+        print(f"{number} of {len(chosen)}: {notebook.name}", flush=True)
+        run_notebook(notebook, output / notebook.name, values)
+    if options.store:
+        _store_all(chosen, output)
     print(f"Done. The executed notebooks are in {shown(output)}: look at {chosen[-1].name} first.")
-    _say_accuracy(workspace)
+    _say_accuracy(folders.model)
     return 0
 
 
-def _say_accuracy(workspace: Path) -> None:
+def _store_all(chosen: Sequence[Path], output: Path) -> None:
+    """Store what was executed, with the picture of the README and every number that is taken from a run."""
+    for notebook in chosen:
+        store(output / notebook.name, notebook)
+    for notebook in chosen:
+        if notebook in NOTEBOOKS and notebook.name.startswith("06-"):
+            store_picture(notebook, REPO / "docs" / "predictions.png")
+    numbers.update(numbers.pages())
+
+
+def _say_accuracy(model: Path) -> None:
     """Say how well the trained model reads the test captchas."""
-    history = workspace / "model" / "history.json"
+    history = model / "history.json"
     if history.exists():
-        last = read_json(history)["epochs"][-1]
-        print(f"The model reads {last['test_whole']:.1%} of the test captchas whole ({shown(history.parent)}).")
+        epochs = read_json(history, epochs=list)["epochs"]
+        whole = epochs[-1].get("test_whole") if epochs and isinstance(epochs[-1], dict) else None
+        if isinstance(whole, float | int):
+            print(f"The model reads {whole:.1%} of the test captchas whole ({shown(model)}).")
 
 
 if __name__ == "__main__":
