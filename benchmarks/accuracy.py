@@ -1,8 +1,8 @@
 """Measure how well a recipe reads captchas: ``python -m benchmarks.accuracy default long --seeds 0 1 2``.
 
-A recipe is a file ``benchmarks/recipes/NAME.yaml`` with values for the parameters of notebooks 01 to 03. For each seed,
-the notebooks are run with them, and the model is scored on its test captchas and on fresh ones: each of the texts that
-stand in neither split, drawn twice. Every result is added to ``results/accuracy/NAME.json`` as soon as it is there.
+A recipe is a file ``benchmarks/recipes/NAME.yaml`` with values for the parameters of notebooks 01, 02 and 05. For each
+seed, the notebooks are run with them, and the model is scored on its test captchas and on fresh ones: each of the texts
+that stand in no split, drawn twice. Every result is added to ``results/accuracy/NAME.json`` as soon as it is there.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.bench import put_table, run
-from utils.files import REPO, check, read_json, workspace_path, write_json
+from benchmarks.programs import run
+from utils import numbers
+from utils.files import REPO, read_json, require, write_json
 from utils.machine import fastest_dtype, machine, matrix_product
+from utils.parameters import NO_SETTINGS, check_names, check_parameters, value_of
 from utils.results import RESULTS, accuracy_table, read_results
-from utils.run import check_values, defaults, find_notebook, read_values, run_notebook
+from utils.run import defaults, find_notebook, read_values, run_notebook
 from utils.scores import wilson_interval
+from utils.workspace import open_workspace
 
-STEPS = ("01", "02", "03")
+STEPS = ("01", "02", "05")
 RECIPES = REPO / "benchmarks" / "recipes"
-IN_README = ("quick", "default", "catch-up", "long")
+PAGE = REPO / "docs" / "measurements.md"
 
 
 def score(right: np.ndarray) -> dict[str, float]:
@@ -36,19 +39,17 @@ def score(right: np.ndarray) -> dict[str, float]:
 
 def train_and_score(values: dict[str, object], seed: int, workspace: str) -> dict[str, object]:
     """Train with these parameters and one seed, and score the model. Where there is a model already, only score it."""
+    from utils.checkpoints import MODEL, read_history
     from utils.model import load_model
     from utils.tfrecords import read_records
-    from utils.training import read_history
 
-    folder, size = workspace_path(workspace), values["image_size"]
+    folders, size = open_workspace(workspace), (values["image_height"], values["image_width"])
     for notebook in (find_notebook(number) for number in STEPS):
-        run_notebook(notebook, folder / "runs" / notebook.name, values | {"seed": seed, "workspace": workspace})
-    minutes = round(sum(epoch["seconds"] for epoch in read_history(folder / "model")) / 60, 2)
-    model = load_model(folder / "model" / "alexnet.keras", size)
-    used = [path.stem for path in (folder / "captchas").glob("*.png")]
-    return {"seed": seed, "minutes": minutes} | score_model(
-        model, *read_records(folder / "records", "test", size), used
-    )
+        run_notebook(notebook, folders.root / "runs" / notebook.name, values | {"seed": seed, "workspace": workspace})
+    minutes = round(sum(epoch["seconds"] for epoch in read_history(folders.model)) / 60, 2)
+    model = load_model(folders.model / MODEL, size)
+    used = [path.stem for path in folders.captchas.glob("*.png")]
+    return {"seed": seed, "minutes": minutes} | score_model(model, *read_records(folders.records, "test", size), used)
 
 
 def score_model(model, images: np.ndarray, labels: np.ndarray, used: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -63,7 +64,7 @@ def score_model(model, images: np.ndarray, labels: np.ndarray, used: Sequence[st
     right = {name: [] for name in ("test", "test_averaged", "fresh", "fresh_averaged")}
     for name, batches in (
         ("test", [(images, labels)]),
-        ("fresh", fresh_captchas(fresh_texts(used), images.shape[1])),
+        ("fresh", fresh_captchas(fresh_texts(used), images.shape[1:3])),
     ):
         for some, truth in batches:
             right[name].append(right_places(probabilities(model, some).argmax(axis=-1), truth))
@@ -75,7 +76,7 @@ def score_model(model, images: np.ndarray, labels: np.ndarray, used: Sequence[st
 def known_parameters() -> dict[str, object]:
     """The parameters that decide what model the notebooks make, and their defaults; the seed comes on top."""
     found = {name: value for number in STEPS for name, value in defaults(find_notebook(number)).items()}
-    return {name: value for name, value in found.items() if name not in ("seed", "workspace", "processes")}
+    return {name: value for name, value in found.items() if name not in {"seed", *NO_SETTINGS}}
 
 
 def read_recipe(name: str) -> dict[str, object]:
@@ -86,8 +87,12 @@ def read_recipe(name: str) -> dict[str, object]:
     """
     path = RECIPES / f"{name}.yaml"
     names = ", ".join(sorted(path.stem for path in RECIPES.glob("*.yaml")))
-    check(path.exists(), f"There is no recipe {name!r}. There are: {names}.")
-    return check_values(read_values(path), known_parameters())
+    require(path.exists(), f"There is no recipe {name!r}. There are: {names}.")
+    texts, known = read_values(path), known_parameters()
+    check_names(texts, {"the recipe": known}, {})
+    values = {name: value_of(name, text) for name, text in texts.items()}
+    check_parameters(known | values)
+    return values
 
 
 def main() -> None:
@@ -102,7 +107,7 @@ def main() -> None:
 
 
 def save(name: str, values: dict[str, object], result: dict[str, object]) -> dict[str, object]:
-    """Add the result of one seed to the recipe's file, in the place of an older one, and to the README's table.
+    """Add the result of one seed to the recipe's file, in the place of an older one, and to the table.
 
     Results of the same recipe with other values are dropped: they are of another recipe now. Returns the result, with
     the commit, and what a matrix product reached at the time, since the same machine is not as fast every day.
@@ -116,8 +121,8 @@ def save(name: str, values: dict[str, object], result: dict[str, object]) -> dic
     result = result | {"commit": commit, "gflops": round(speed)}
     runs = sorted([run for run in runs if run["seed"] != result["seed"]] + [result], key=lambda run: run["seed"])
     write_json(path, {"name": name, "parameters": values, "machine": machine(), "runs": runs})
-    if name in IN_README:
-        put_table(REPO / "README.md", "accuracy", accuracy_table(read_results(*IN_README)))
+    if name in numbers.IN_TABLE:
+        numbers.put(PAGE, "accuracy", accuracy_table(read_results(*numbers.IN_TABLE)))
     return result
 
 

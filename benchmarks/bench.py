@@ -14,17 +14,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psutil
 
+from benchmarks.programs import run
 from utils.captchas import DIGITS, draw_texts, write_captchas
-from utils.files import REPO, CourseError, shown, write_json
-from utils.machine import BENCH, GFLOP_FORWARD, GFLOP_TRAINING, best, cores, machine, matrix_product
+from utils.files import REPO, write_json
+from utils.machine import best, cores, fastest_dtype, gflop, machine, matrix_product
 
-SIZE, BATCH = 224, 64
-RESULT = BENCH
+SIZE, BATCH = (224, 224), 64
+RESULT = REPO / "results" / "bench.json"
+PAGE = REPO / "docs" / "measurements.md"
 
 
 def draw_limit(count: int = 1000) -> float:
@@ -48,7 +50,7 @@ def draw(folder: Path, count: int, processes: int, length: int = 4) -> float:
 def records_limit(folder: Path) -> float:
     """Pictures a second that one core can decode, gray and resize, nothing written."""
     from utils.captchas import find_captchas
-    from utils.tfrecords import gray_picture
+    from utils.pictures import gray_picture
 
     paths = find_captchas(folder)[:1000]
     return len(paths) / best(lambda: [gray_picture(path, SIZE) for path in paths])
@@ -66,7 +68,7 @@ def records(captchas: Path, folder: Path, length: int = 4) -> float:
 def read_limit(folder: Path) -> float:
     """Records a second at the plain speed of reading the file."""
     path = folder / "train.tfrecord"
-    record = 4 + 12 + SIZE * SIZE + 120  # lengths, checksums, picture, and the labels around it
+    record = 4 + 12 + SIZE[0] * SIZE[1] + 120  # lengths, checksums, picture, and the labels around it
 
     def loop() -> None:
         with open(path, "rb", buffering=0) as file:
@@ -87,9 +89,10 @@ def read(folder: Path) -> float:
 
 def pipeline(folder: Path, tone: float, length: int = 4) -> float:
     """Pictures a second through the whole input pipeline, with augmentation."""
+    from utils.augment import augment
     from utils.training import training_batches
 
-    batches, steps = training_batches(folder, SIZE, BATCH, 0, tone=tone, length=length)
+    batches, steps = training_batches(folder, SIZE, BATCH, 0, partial(augment, tone=tone), length=length)
     iterator = iter(batches)
     next(iterator)
 
@@ -103,8 +106,9 @@ def pipeline(folder: Path, tone: float, length: int = 4) -> float:
 def fit(folder: Path, policy: str, tone: float, deterministic: bool = False, steps: int = 40) -> float:
     """Pictures a second in `fit`: the full AlexNet with BatchNorm, reading and augmentation, after warming up.
 
-    ``deterministic`` has TensorFlow swear that every operation gives the same result each time.
+    ``deterministic`` has TensorFlow guarantee that every operation gives the same result each time.
     """
+    from utils.augment import augment
     from utils.model import alexnet, keras
     from utils.quiet import tf
     from utils.training import compile_model, training_batches
@@ -113,7 +117,7 @@ def fit(folder: Path, policy: str, tone: float, deterministic: bool = False, ste
         keras.utils.set_random_seed(0)
         tf.config.experimental.enable_op_determinism()
     keras.config.set_dtype_policy(policy)
-    batches, _ = training_batches(folder, SIZE, BATCH, 0, tone=tone)
+    batches, _ = training_batches(folder, SIZE, BATCH, 0, partial(augment, tone=tone))
     network = alexnet()
     compile_model(network, 0.001, 15, 70)
     times = []
@@ -128,7 +132,7 @@ def predict_one() -> float:
 
     from utils.model import alexnet, probabilities
 
-    network, image = alexnet(), np.zeros((1, SIZE, SIZE, 1), np.uint8)
+    network, image = alexnet(), np.zeros((1, *SIZE, 1), np.uint8)
     probabilities(network, image)
     return 1000 * best(lambda: probabilities(network, image), 20)
 
@@ -140,16 +144,23 @@ def predict_many(policy: str) -> float:
     from utils.model import alexnet, keras, probabilities
 
     keras.config.set_dtype_policy(policy)
-    network, images = alexnet(), np.zeros((500, SIZE, SIZE, 1), np.uint8)
+    network, images = alexnet(), np.zeros((500, *SIZE, 1), np.uint8)
     probabilities(network, images)
     return len(images) / best(lambda: probabilities(network, images))
+
+
+def picture_gflop() -> float:
+    """GFLOP of one picture through the full AlexNet at the defaults."""
+    from utils.model import alexnet
+
+    return gflop(alexnet(SIZE))
 
 
 MEASURES = {
     function.__name__: function
     for function in (
         draw_limit, draw, records_limit, records, read_limit, read, pipeline, matrix_product, fit, predict_one,
-        predict_many,
+        predict_many, picture_gflop,
     )
 }  # fmt: skip
 
@@ -201,11 +212,10 @@ def row(what: str, found: dict[str, float], unit: str, limit: float | None, of: 
 
 def all_rows(folder: Path, sizes: list[int]) -> list[dict]:
     """Measure everything, in the order of the course."""
-    from utils.model import fastest_dtype
     from utils.run import defaults, find_notebook  # here, so that the processes that are measured do not load it
 
     rows, workers = [], cores()
-    tone = defaults(find_notebook("03"))["tone"]  # pictures are augmented as in the course
+    tone = defaults(find_notebook("05"))["tone"]  # pictures are augmented as in the course
     loop = measure("draw_limit")["value"]
     rows.append(
         row("draw, one core", measure("draw", folder / "one", 1000, 1), "captchas/s", loop, "the package's own loop")
@@ -219,6 +229,7 @@ def all_rows(folder: Path, sizes: list[int]) -> list[dict]:
     disk = measure("read_limit", folder / "records")["value"]
     rows.append(row("read records", measure("read", folder / "records"), "records/s", disk, "plain read of the file"))
 
+    forward = measure("picture_gflop")["value"]
     policies = ["float32"] + (["mixed_bfloat16"] if fastest_dtype() == "mixed_bfloat16" else [])
     for policy in policies:
         flops = measure("matrix_product", policy.removeprefix("mixed_"))["value"]
@@ -227,7 +238,7 @@ def all_rows(folder: Path, sizes: list[int]) -> list[dict]:
             f"train, {policy}",
             measure("fit", folder / "records", policy, tone),
             "pictures/s",
-            flops / GFLOP_TRAINING,
+            flops / (3 * forward),
             note,
         )
         feed = measure("pipeline", folder / "records", tone)
@@ -235,13 +246,14 @@ def all_rows(folder: Path, sizes: list[int]) -> list[dict]:
         fed = row("feed, with augmentation", feed, "pictures/s", None, times)
         rows += [fed, trained]
         if policy == policies[-1]:
-            sworn = measure("fit", folder / "records", policy, tone, True)
-            rows.append(row(f"train, {policy}, determinism sworn", sworn, "pictures/s", trained["value"], "without it"))
+            same = measure("fit", folder / "records", policy, tone, True)
+            what = f"train, {policy}, determinism guaranteed"
+            rows.append(row(what, same, "pictures/s", trained["value"], "without it"))
         rows.append(
-            row(f"predict many, {policy}", measure("predict_many", policy), "pictures/s", flops / GFLOP_FORWARD, note)
+            row(f"predict many, {policy}", measure("predict_many", policy), "pictures/s", flops / forward, note)
         )
         if policy == "float32":
-            rows.append(row("predict one, float32", measure("predict_one"), "ms", 1000 * GFLOP_FORWARD / flops, note))
+            rows.append(row("predict one, float32", measure("predict_one"), "ms", 1000 * forward / flops, note))
 
     for count in sizes:  # five characters, so that there are texts enough
         captchas, records = folder / f"captchas{count}", folder / f"records{count}"
@@ -252,36 +264,6 @@ def all_rows(folder: Path, sizes: list[int]) -> list[dict]:
         rows.append(row(f"feed {count:,}", measure("pipeline", records, tone, 5), "pictures/s", None, ""))
         shutil.rmtree(records)
     return rows
-
-
-def table(rows: list[dict]) -> str:
-    """The rows as a Markdown table."""
-    lines = ["| what | measured | limit | share | of | peak memory |", "| --- | --: | --: | --: | --- | --: |"]
-    for r in rows:
-        limit = f"{r['limit']:,.1f}" if r["limit"] else ""
-        ratio = f"{r['ratio']:.0%}" if r["ratio"] else ""
-        lines.append(
-            f"| {r['what']} | {r['value']:,.1f} {r['unit']} | {limit} | {ratio} | {r['of']} | {r['peak_mb']:,.0f} MB |"
-        )
-    return "\n".join(lines)
-
-
-def put_table(page: Path, name: str, text: str) -> None:
-    """Put ``text`` between the two comments that mark the place of the table ``name`` in a Markdown page."""
-    begin, end = f"<!-- {name}: made by a program -->\n", f"<!-- end of {name} -->"
-    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
-    _, found, after = rest.partition(end)
-    if not found:
-        raise CourseError(f"{shown(page)} has no place for the table {name!r}.")
-    page.write_text(before + begin + "\n" + text + "\n\n" + end + after, encoding="utf-8")
-
-
-def run(program: Callable[[], None]) -> None:
-    """Run a program that may raise a `CourseError`, whose sentence is then its last word, without a stack."""
-    try:
-        program()
-    except CourseError as error:
-        sys.exit(str(error))
 
 
 def main() -> None:
@@ -295,12 +277,14 @@ def main() -> None:
     if options.measure:
         _measured(options.measure)
         return
+    from utils import numbers  # here, so that the processes that are measured do not load it
+
     with tempfile.TemporaryDirectory() as folder:
         rows = all_rows(Path(folder), options.sizes)
-    print(table(rows))
+    print(numbers.speed_table(rows))
     write_json(options.output, {"machine": machine(), "rows": rows})
     if options.output == RESULT:
-        put_table(REPO / "README.md", "bench", table(rows))
+        numbers.put(PAGE, "bench", numbers.speed_table(rows))
 
 
 if __name__ == "__main__":

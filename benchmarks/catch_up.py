@@ -7,12 +7,14 @@ so it is scored again, into ``results/catch-up.json``.
 from __future__ import annotations
 
 from benchmarks.accuracy import known_parameters, read_recipe, report, save, score_model, train_and_score
-from benchmarks.bench import run
-from utils.files import REPO, read_json, shown, workspace_path, write_json
+from benchmarks.programs import run
+from utils.checkpoints import MODEL
+from utils.files import REPO, read_json, shown, write_json
 from utils.machine import machine
 from utils.model import load_compact, load_model, save_compact
 from utils.prepare import CATCH_UP
 from utils.tfrecords import SETTINGS, read_records
+from utils.workspace import open_workspace
 
 WORKSPACE = "workspace/accuracy/catch-up-0"
 RESULT = REPO / "results" / "catch-up.json"
@@ -21,12 +23,12 @@ RESULT = REPO / "results" / "catch-up.json"
 def main() -> None:
     values = known_parameters() | read_recipe("catch-up")
     report("catch-up", save("catch-up", values, train_and_score(values, 0, WORKSPACE)))
-    folder, size = workspace_path(WORKSPACE), values["image_size"]
-    records = read_json(folder / "records" / SETTINGS)
-    save_compact(load_model(folder / "model" / "alexnet.keras", size), CATCH_UP, records)
+    folders, size = open_workspace(WORKSPACE), (values["image_height"], values["image_width"])
+    records = read_json(folders.records / SETTINGS)
+    save_compact(load_model(folders.model / MODEL, size), CATCH_UP, records)
     model, _ = load_compact(CATCH_UP, size)
-    used = [path.stem for path in (folder / "captchas").glob("*.png")]
-    scores = score_model(model, *read_records(folder / "records", "test", size), used)
+    used = [path.stem for path in folders.captchas.glob("*.png")]
+    scores = score_model(model, *read_records(folders.records, "test", size), used)
     megabytes = round(CATCH_UP.stat().st_size / 1e6, 1)
     write_json(RESULT, {"megabytes": megabytes, "machine": machine()} | scores)
     print(f"{shown(CATCH_UP)}: {megabytes} MB; {scores['fresh']['whole']:.2%} of the fresh captchas read whole")

@@ -13,19 +13,22 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.accuracy import known_parameters, read_recipe, report, save, score_model
-from benchmarks.bench import run
-from utils.captchas import LENGTH, draw_captcha, draw_texts, drawing_pool
+from benchmarks.programs import run
+from utils.captchas import LENGTH, draw_captcha, draw_texts, drawing_pool, labels_of
 from utils.fresh import fresh_captchas
-from utils.tfrecords import gray, labels_of, shuffled
+from utils.pictures import gray
+from utils.tfrecords import shuffled
 
 ENDLESS = "endless"
 
 
-def drawings(texts: list[str], seed: int, image_size: int, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def drawings(
+    texts: list[str], seed: int, size: tuple[int, int], batch_size: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """All texts again and again, in a new order and drawn anew each time.
 
     Yields:
-        Pictures, uint8 of shape (batch_size, image_size, image_size, 1), and labels, int64 of shape (batch_size, 4).
+        Pictures, uint8 of shape (batch_size, height, width, 1), and labels, int64 of shape (batch_size, 4).
     """
     epoch = 0
     with drawing_pool() as pool:
@@ -34,29 +37,31 @@ def drawings(texts: list[str], seed: int, image_size: int, batch_size: int) -> I
             for start in range(0, len(order) - batch_size + 1, batch_size):
                 share = order[start : start + batch_size]
                 drawn = pool.map(draw_captcha, share, [f"endless {seed} {epoch}"] * len(share), chunksize=8)
-                pictures = np.stack([gray(picture, image_size) for picture in drawn])[..., None]
+                pictures = np.stack([gray(picture, size) for picture in drawn])[..., None]
                 yield pictures, np.array([labels_of(text) for text in share])
             epoch += 1
 
 
 def train(values: dict[str, object], seed: int) -> dict[str, object]:
     """Train on fresh drawings with these parameters, and score the model like that of any recipe."""
-    from utils import model, training
+    from utils import machine, model, training
     from utils.model import keras
     from utils.quiet import tf
 
-    size, batch_size, epochs = (values[name] for name in ("image_size", "batch_size", "epochs"))
+    size = (values["image_height"], values["image_width"])
+    strides = (values["stride_down"], values["stride_across"])
+    batch_size, epochs = values["batch_size"], values["epochs"]
     keras.utils.set_random_seed(seed)
-    keras.config.set_dtype_policy(model.fastest_dtype())
+    keras.config.set_dtype_policy(machine.fastest_dtype())
     drawn = shuffled(draw_texts(values["captcha_count"], seed), seed)  # split as notebook 02 does it
     held_out, texts = drawn[: values["test_count"]], drawn[values["test_count"] :]
     images, labels = map(np.concatenate, zip(*fresh_captchas([(text, seed) for text in held_out], size), strict=True))
-    signature = (tf.TensorSpec((batch_size, size, size, 1), tf.uint8), tf.TensorSpec((batch_size, LENGTH), tf.int64))
+    signature = (tf.TensorSpec((batch_size, *size, 1), tf.uint8), tf.TensorSpec((batch_size, LENGTH), tf.int64))
     batches = tf.data.Dataset.from_generator(
         lambda: drawings(texts, seed, size, batch_size), output_signature=signature
     ).map(lambda images, labels: (model.scaled(images), tuple(tf.unstack(labels, axis=1))))
     steps = len(texts) // batch_size
-    network = model.alexnet(size, fc_units=values["fc_units"], dropout=values["dropout"])
+    network = model.alexnet(size, fc_units=values["fc_units"], dropout=values["dropout"], strides=strides)
     training.compile_model(network, values["learning_rate"], epochs, steps, values["label_smoothing"])
     history = network.fit(
         batches.prefetch(2),

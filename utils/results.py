@@ -1,4 +1,4 @@
-"""The measured accuracies in ``results/accuracy``, and their table. Introduced in notebook 05.
+"""The measured accuracies in ``results/accuracy``, and their table. Introduced in notebook 07.
 
 They are written by ``python -m benchmarks.accuracy``: one file a recipe, with one run a seed.
 """
@@ -12,6 +12,7 @@ import numpy as np
 from utils.files import REPO, CourseError, read_json, shown
 
 RESULTS = REPO / "results" / "accuracy"
+TRIED = REPO / "results" / "tried.json"
 
 
 def read_results(*names: str) -> list[dict]:
@@ -20,7 +21,7 @@ def read_results(*names: str) -> list[dict]:
     Raises:
         CourseError: a recipe that was never measured.
     """
-    missing = [name for name in names if not (RESULTS / f"{name}.json").exists()]
+    missing = [name for name in names if not measured(name)]
     if missing:
         raise CourseError(
             f"There is no result for {missing[0]!r} in {shown(RESULTS)}: run python -m benchmarks.accuracy {missing[0]}"
@@ -34,6 +35,33 @@ def of_runs(result: dict, *keys: str) -> list[float]:
     for key in keys:
         values = [value[key] for value in values if key in value]
     return values
+
+
+def measured(name: str) -> bool:
+    """Whether there is a result for this recipe."""
+    return (RESULTS / f"{name}.json").exists()
+
+
+def error_rates(result: dict, reading: str = "fresh") -> list[tuple[float, float, float]]:
+    """For every run: the share of captchas that was misread, and the two ends of its 95 % interval.
+
+    Args:
+        reading: ``"fresh"``, ``"fresh_averaged"``, ``"test"`` or ``"test_averaged"``.
+    """
+    scores = of_runs(result, reading)
+    return [(1 - score["whole"], 1 - score["high"], 1 - score["low"]) for score in scores]
+
+
+def training_captchas(result: dict) -> int:
+    """How many different captchas the recipe trains on."""
+    values = result["parameters"]
+    return values["captcha_count"] - values["test_count"] - values.get("validation_count", 0)
+
+
+def changes(result: dict, base: dict) -> str:
+    """The parameters in which a recipe differs from another one: ``epochs 30, batch_size 32``."""
+    values, usual = result["parameters"], base["parameters"]
+    return ", ".join(f"{name} {value}" for name, value in values.items() if usual.get(name) != value) or "nothing"
 
 
 def mean_and_range(shares: Sequence[float]) -> str:
@@ -63,4 +91,13 @@ def accuracy_table(results: Sequence[dict]) -> str:
             f"| {mean_and_range(of_runs(result, 'fresh_averaged', 'whole'))} "
             f"| {mean_and_range(of_runs(result, 'test', 'whole'))} |"
         )
+    return "\n".join(lines)
+
+
+def tried_table() -> str:
+    """What was tried and did not help, from ``results/tried.json``, as a Markdown table."""
+    lines = ["| tried | pictures | epochs | misread without it | misread with it |", "| --- | --: | --: | --: | --: |"]
+    for row in read_json(TRIED)["rows"]:
+        size, shares = f"{row['image']} x {row['image']}", f"{row['without']:.1%} | {row['with']:.1%}"
+        lines.append(f"| {row['what']} | {size} | {row['epochs']} | {shares} |")
     return "\n".join(lines)

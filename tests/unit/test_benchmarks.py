@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 from conftest import SIZE
 
-from benchmarks import accuracy, bench, catch_up, endless
+from benchmarks import accuracy, bench, catch_up, endless, programs
+from utils import numbers
 from utils.captchas import draw_captcha, draw_texts
-from utils.files import REPO, CourseError
+from utils.files import CourseError
 from utils.fresh import fresh_captchas, fresh_texts
-from utils.model import load_compact, probabilities
+from utils.machine import gflop
+from utils.model import alexnet, load_compact, probabilities
+from utils.pictures import gray
 from utils.prepare import CATCH_UP
-from utils.results import RESULTS, accuracy_table, mean_and_range, minutes, read_results
+from utils.results import RESULTS, mean_and_range, minutes, read_results
 from utils.scores import whole_accuracy
-from utils.tfrecords import gray
 
 
 def test_a_row_compares_with_its_limit():
@@ -22,7 +24,7 @@ def test_a_row_compares_with_its_limit():
     assert bench.row("x", found, "pictures/s", 100.0, "y")["ratio"] == 0.8
     assert bench.row("x", found, "ms", 20.0, "y")["ratio"] == 0.25  # four times as long as it must be
     assert bench.row("x", found, "ms", None, "")["ratio"] is None
-    assert "| x | 80.0 pictures/s | 100.0 | 80% | y | 100 MB |" in bench.table(
+    assert "| x | 80.0 pictures/s | 100.0 | 80 % | y | 100 MB |" in numbers.speed_table(
         [bench.row("x", found, "pictures/s", 100.0, "y")]
     )
 
@@ -34,20 +36,11 @@ def test_a_measurement_runs_in_a_process_of_its_own(tmp_path):
 
 
 def test_forward_work_is_that_of_the_network():
-    """Multiply-adds of AlexNet v2 at 224x224, counted layer by layer; 1.37 GFLOP are twice as many."""
+    """Multiply-adds of AlexNet v2 at 224x224, counted layer by layer; 1.375 GFLOP are twice as many."""
     adds = 54**2 * 64 * 11 * 11 + 26**2 * 192 * 25 * 64 + 12**2 * 9 * (384 * 192 + 384 * 384 + 256 * 384)
     adds += 4096 * 6400 + 4096 * 4096 + 40 * 4096
-    assert pytest.approx(2 * adds / 1e9, rel=0.01) == bench.GFLOP_FORWARD
-
-
-def test_tables_have_their_place(tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text("a\n<!-- t: made by a program -->\nold\n<!-- end of t -->\nb\n")
-    bench.put_table(page, "t", "new")
-    bench.put_table(page, "t", "newer")
-    assert page.read_text() == "a\n<!-- t: made by a program -->\n\nnewer\n\n<!-- end of t -->\nb\n"
-    with pytest.raises(CourseError, match="no place for the table 'u'"):
-        bench.put_table(page, "u", "new")
+    assert gflop(alexnet()) == pytest.approx(2 * adds / 1e9)
+    assert bench.measure("picture_gflop")["value"] == pytest.approx(1.375, abs=0.001)
 
 
 def test_score():
@@ -57,10 +50,10 @@ def test_score():
     assert found["low"] < 0.5 < found["high"]
 
 
-def test_readme_agrees_with_the_results():
-    readme = (REPO / "README.md").read_text(encoding="utf-8")
-    assert bench.table(json.loads(bench.RESULT.read_text())["rows"]) in readme
-    assert accuracy_table(read_results(*accuracy.IN_README)) in readme
+def test_every_table_has_its_place():
+    for page, name in ((bench.PAGE, "bench"), (accuracy.PAGE, "accuracy")):
+        assert name in numbers.names_in(page.read_text(encoding="utf-8"))
+    assert numbers.IN_TABLE == ("quick", "default", "catch-up", "long")
 
 
 def test_results_are_of_the_recipes_as_they_are():
@@ -83,9 +76,24 @@ def test_every_recipe_can_be_read():
         accuracy.read_recipe("best")
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("image_size: 96", "No notebook has a parameter called 'image_size'"),
+        ("epochs: 0", "epochs is 0, but must be"),
+        ("image_height: 96\nstride_down: 8", "image_height is 96, too small for stride_down 8"),
+    ],
+)
+def test_a_recipe_is_checked_before_anything_runs(text, message, tmp_path, monkeypatch):
+    (tmp_path / "wrong.yaml").write_text(text)
+    monkeypatch.setattr(accuracy, "RECIPES", tmp_path)
+    with pytest.raises(CourseError, match=message):
+        accuracy.read_recipe("wrong")
+
+
 def test_a_program_ends_in_a_sentence():
     with pytest.raises(SystemExit, match=r"There is no recipe 'best'"):
-        bench.run(lambda: accuracy.read_recipe("best"))
+        programs.run(lambda: accuracy.read_recipe("best"))
 
 
 def test_results_of_another_recipe_are_dropped_and_a_seed_counts_once(tmp_path, monkeypatch):
@@ -131,13 +139,11 @@ def test_endless_drawings_come_never_again():
 
 
 def test_the_model_that_comes_with_the_course_is_small_and_as_good_as_said():
-    """Its file, its result, and the README agree; and it reads fresh captchas here as well as where it was made."""
+    """Its file and its result agree; and it reads fresh captchas here as well as where it was made."""
     result = json.loads(catch_up.RESULT.read_text())
     megabytes = CATCH_UP.stat().st_size / 1e6
     assert megabytes <= 15 and result["megabytes"] == round(megabytes, 1)
     assert result["fresh"]["captchas"] == 10_000 and result["fresh"]["whole"] >= 0.97
-    readme = (REPO / "README.md").read_text(encoding="utf-8")
-    assert f"{result['megabytes']} MB, {result['fresh']['whole']:.2%}".replace("%", " %") in readme
-    model, _ = load_compact(CATCH_UP, 224)
-    images, labels = next(fresh_captchas(fresh_texts(draw_texts(5000, 0), 300), 224))
+    model, _ = load_compact(CATCH_UP, (224, 224))
+    images, labels = next(fresh_captchas(fresh_texts(draw_texts(5000, 0), 300), (224, 224)))
     assert whole_accuracy(probabilities(model, images).argmax(axis=-1), labels) >= 0.95
