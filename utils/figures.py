@@ -5,24 +5,27 @@ They draw into a new pyplot figure and return nothing, so that a notebook shows 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython import get_ipython
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
-from matplotlib.patches import Circle, FancyBboxPatch
-from matplotlib.ticker import LogFormatter, MaxNLocator, PercentFormatter, StrMethodFormatter
+from matplotlib.patches import Circle, FancyBboxPatch, Rectangle
+from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
+from matplotlib_inline.config import InlineBackend
 from PIL import Image
 
 from utils.captchas import DIGITS, draw_captcha
 from utils.files import REPO
-from utils.scores import Calibration, Group, wilson_interval
 
-if TYPE_CHECKING:  # it needs TensorFlow, for which notebook 01 need not wait
-    from utils.looking import Looking
-
+shell = get_ipython()
+if shell is not None:
+    inline = InlineBackend.instance(parent=shell)
+    inline.shell = shell
+    inline.figure_formats = {"retina"}  # twice as many pixels, for the screens of today
+plt.rcdefaults()  # no matplotlibrc of this machine changes the figures
 plt.style.use(REPO / "utils" / "course.mplstyle")
 
 RIGHT, WRONG = "#0072B2", "#D55E00"
@@ -33,51 +36,60 @@ RIGHT, WRONG = "#0072B2", "#D55E00"
 
 def plot_course() -> None:
     """A map of the course: what becomes of a text, which notebook makes each step, and where the files are."""
-    _, ax = plt.subplots(figsize=(10, 5))
-    ax.set(xlim=(0, 10), ylim=(0, 5), aspect="equal")
+    _, ax = plt.subplots(figsize=(10.5, 5.1))
     ax.axis("off")
     picture = draw_captcha("2026", 0)
-    things = {  # what it is, and where in the workspace
-        "text": "",
-        "captchas": "workspace/\ncaptchas/\n2026.png",
-        "records": "workspace/\nrecords/\ntrain.tfrecord\ntest.tfrecord",
-        "model": "workspace/\nmodel/\nalexnet.keras",
-        "readings": "",
+    things = {  # what it is, where it stands, and where in the workspace
+        "text": (1.05, ""),
+        "captchas": (3.05, "workspace/\ncaptchas/\n2026.png"),
+        "records": (5.05, "workspace/\nrecords/\ntrain.tfrecord\ntest.tfrecord"),
+        "model": (8.05, "workspace/\nmodel/\nalexnet.keras"),
+        "readings": (10.05, ""),
     }
-    centres = [0.85 + 2.075 * number for number in range(len(things))]
-    for x, (name, files) in zip(centres, things.items(), strict=True):
-        _box(ax, x - 0.65, 1.95, 1.3, 1.2, "0.95", "0.6")
-        ax.text(x, 3.25, name, ha="center", va="bottom", weight="bold")
-        ax.text(x, 1.85, files, ha="center", va="top", family="monospace", fontsize=8.5, color="0.3")
+    for name, (x, files) in things.items():
+        _box(ax, x - 0.62, 2.0, 1.24, 1.2, "0.95", "0.6")
+        ax.text(x, 3.28, name, ha="center", va="bottom", weight="bold")
+        ax.text(x, 1.9, files, ha="center", va="top", family="monospace", fontsize=8.5, color="0.3")
+    centres = [x for x, _ in things.values()]
     for x, said in ((centres[0], '"2026"'), (centres[-1], '"2026" ✓')):
-        ax.text(x, 2.55, said, ha="center", va="center", family="monospace", fontsize=13)
+        ax.text(x, 2.6, said, ha="center", va="center", family="monospace", fontsize=12.5)
     x = centres[1]
-    ax.imshow(picture, extent=(x - 0.56, x + 0.56, 2.34, 2.76), zorder=3)
-    _box(ax, x - 0.56, 2.34, 1.12, 0.42, "none", "0.6", zorder=4)
+    ax.imshow(picture, extent=(x - 0.54, x + 0.54, 2.4, 2.8), zorder=3)
+    _box(ax, x - 0.54, 2.4, 1.08, 0.4, "none", "0.6", zorder=4)
     for front, step in enumerate((0.14, 0.0, -0.14)):  # gray squares, one in front of the other
-        left, bottom, layer = centres[2] - 0.36 + step, 2.19 + step, 3 + 2 * front
+        left, bottom, layer = centres[2] - 0.36 + step, 2.24 + step, 3 + 2 * front
         extent = (left, left + 0.72, bottom, bottom + 0.72)
         ax.imshow(picture.convert("L"), cmap="gray", vmin=0, vmax=255, extent=extent, aspect="auto", zorder=layer)
         _box(ax, left, bottom, 0.72, 0.72, "none", "0.6", zorder=layer + 1)
     for number, height in enumerate((0.9, 0.75, 0.6, 0.5, 0.4)):  # layers, as in drawings of AlexNet
-        _box(ax, centres[3] - 0.46 + 0.2 * number, 2.55 - height / 2, 0.12, height, RIGHT, RIGHT)
-    _badge(ax, 0.46, 4.35, "00")
-    ax.text(0.46, 4.05, "start\nhere", ha="center", va="top", fontsize=10)
-    steps = ("01", "generate\ncaptchas"), ("02", "write\nTFRecords"), ("03", "train\nAlexNet"), ("04", "predict")
-    for left, (number, verb) in zip(centres, steps, strict=False):
-        middle = left + 2.075 / 2
+        _box(ax, centres[3] - 0.46 + 0.2 * number, 2.6 - height / 2, 0.12, height, RIGHT, RIGHT)
+    for left, right in itertools.pairwise(centres):
         arrow = {"arrowstyle": "-|>", "color": RIGHT, "linewidth": 2, "mutation_scale": 16}
-        ax.annotate("", (left + 1.41, 2.55), (left + 0.66, 2.55), arrowprops=arrow)
-        _badge(ax, middle, 4.35, number)
-        ax.text(middle, 4.05, verb, ha="center", va="top", fontsize=10)
-        ax.plot([middle, middle], [2.62, 3.5], color=RIGHT, linewidth=1, linestyle=":")
-    ax.text(0.2, 0.95, "and then,\nin any order", va="top", fontsize=10, color="0.3")
-    later = ("05", "better\nand faster"), ("06", "reading\nthe mistakes"), ("07", "autopsy\nof a tutorial")
-    for left, (number, what) in zip((2.1, 4.8, 7.5), later, strict=True):
-        _box(ax, left, 0.25, 2.2, 0.8, "white", RIGHT)
-        _badge(ax, left + 0.4, 0.65, number)
-        ax.text(left + 0.8, 0.65, what, va="center", fontsize=10)
-    ax.set(xlim=(0, 10), ylim=(0, 5))
+        ax.annotate("", (right - 0.64, 2.6), (left + 0.64, 2.6), arrowprops=arrow)
+    steps = (
+        ("00", 0.5, "start\nhere", False),
+        ("01", 2.05, "generate\ncaptchas", True),
+        ("02", 4.05, "write\nTFRecords", True),
+        ("03", 5.2, "how a\nnetwork sees", False),
+        ("04", 6.25, "how it\nlearns", False),
+        ("05", 7.1, "train\nAlexNet", True),
+        ("06", 9.05, "predict", True),
+    )
+    for number, x, what, makes in steps:
+        _badge(ax, x, 4.6, number, makes)
+        ax.text(x, 4.28, what, ha="center", va="top", fontsize=10)
+        if makes:
+            ax.plot([x, x], [3.74, 2.68], color=RIGHT, linewidth=1.2, linestyle=":")
+    ax.text(0.25, 0.94, "then, in\nany order", va="top", fontsize=10, color="0.3")
+    later = ("07", "better\nand faster"), ("08", "reading\nthe mistakes"), ("09", "autopsy\nof a tutorial")
+    for left, (number, what) in zip((1.9, 4.2, 6.5), later, strict=True):
+        _badge(ax, left + 0.26, 0.7, number, False)
+        ax.text(left + 0.66, 0.7, what, va="center", fontsize=10)
+    _badge(ax, 9.1, 0.9, "", True, 0.13)
+    ax.text(9.35, 0.9, "makes something", va="center", fontsize=9, color="0.3")
+    _badge(ax, 9.1, 0.5, "", False, 0.13)
+    ax.text(9.35, 0.5, "explains", va="center", fontsize=9, color="0.3")
+    ax.set(xlim=(0.1, 10.8), ylim=(0.25, 5.0), aspect="equal")
 
 
 def _box(ax: Axes, left: float, bottom: float, width: float, height: float, face: str, edge: str, **style) -> None:
@@ -85,13 +97,14 @@ def _box(ax: Axes, left: float, bottom: float, width: float, height: float, face
     ax.add_patch(FancyBboxPatch((left, bottom), width, height, corners, facecolor=face, edgecolor=edge, **style))
 
 
-def _badge(ax: Axes, x: float, y: float, number: str) -> None:
-    """The number of a notebook on a disc."""
-    ax.add_patch(Circle((x, y), 0.26, color=RIGHT))
-    ax.text(x, y, number, ha="center", va="center_baseline", color="white", weight="bold")
+def _badge(ax: Axes, x: float, y: float, number: str, filled: bool, radius: float = 0.26) -> None:
+    """The number of a notebook on a disc, or in a ring."""
+    ax.add_patch(Circle((x, y), radius, facecolor=RIGHT if filled else "white", edgecolor=RIGHT, linewidth=1.5))
+    color = "white" if filled else RIGHT
+    ax.text(x, y, number, ha="center", va="center_baseline", color=color, weight="bold")
 
 
-# Notebooks 01 to 04
+# Notebook 01
 
 
 def show_picture(ax: Axes, picture: Image.Image | np.ndarray, title: str = "") -> None:
@@ -125,70 +138,192 @@ def show_pictures(
 
 
 def plot_places(texts: Sequence[str], chars: str = DIGITS) -> None:
-    """How often each character stands at each place, as a map with its numbers."""
-    counts = np.array([[place.count(char) for char in chars] for place in zip(*texts, strict=True)])
-    _, ax = plt.subplots(figsize=(9, 0.55 * len(counts) + 1.2))
-    ax.imshow(counts, cmap="Blues", vmin=0, aspect="auto")
-    for (place, char), count in np.ndenumerate(counts):
-        color = "white" if count > counts.max() / 2 else "black"
-        ax.text(char, place, f"{count}", ha="center", va="center", color=color)
-    ax.set_xticks(range(len(chars)), list(chars))
-    ax.set_yticks(range(len(counts)), [f"place {place}" for place in range(len(counts))])
-    ax.set(title=f"{len(texts):,} captchas: how often each character stands at each place", xlabel="character")
-    ax.grid(False)
+    """How often each character stands at each place, as bars, with the number that is expected as a dashed line."""
+    places = list(zip(*texts, strict=True))
+    expected = len(texts) / len(chars)
+    _, axes = plt.subplots(1, len(places), figsize=(10, 2.5), sharey=True, squeeze=False)
+    for number, (ax, place) in enumerate(zip(axes[0], places, strict=True)):
+        ax.bar(range(len(chars)), [place.count(char) for char in chars], color=RIGHT, width=0.75)
+        ax.axhline(expected, color="black", linestyle="--", linewidth=1.5)
+        ax.set_xticks(range(len(chars)), list(chars))
+        ax.set(title=f"place {number}", xlabel="digit" if chars == DIGITS else "character")
+        ax.grid(axis="x", visible=False)
+    axes[0, 0].set(ylabel="captchas", ylim=(0, 1.35 * expected))
+    axes[0, 0].text(-0.5, 1.3 * expected, f"dashed: {expected:,.0f}", va="top", fontsize=9)
 
 
-def plot_history(history: Sequence[dict[str, float]], classes: int = len(DIGITS)) -> None:
-    """Loss, accuracy of each output, and whole-captcha accuracy after every epoch, each with chance drawn in."""
+# Notebook 02
+
+
+def plot_example(image: np.ndarray, labels: Sequence[int]) -> None:
+    """An Example drawn as a box with a compartment for each of its features.
+
+    Args:
+        image: uint8 array of shape (height, width).
+    """
+    _, ax = plt.subplots(figsize=(9, 3.3))
+    ax.axis("off")
+    width = 2.7 + 1.35 * len(labels)
+    _box(ax, 0, 0, width, 3.0, "#F3EBDD", "0.45", linewidth=1.5)
+    ax.text(0.25, 2.68, "one Example", va="center", weight="bold")
+    names = ["image", *(f"label{place}" for place in range(len(labels)))]
+    kinds = [f"bytes: {image.size:,}", *["integer"] * len(labels)]
+    lefts = [0.25, *(2.65 + 1.35 * place for place in range(len(labels)))]
+    for name, kind, left, wide in zip(names, kinds, lefts, [2.2] + [1.15] * len(labels), strict=True):
+        _box(ax, left, 0.2, wide, 2.2, "white", "0.6")
+        ax.text(left + wide / 2, 2.2, name, ha="center", va="center", family="monospace", weight="bold", fontsize=10.5)
+        ax.text(left + wide / 2, 0.38, kind, ha="center", va="center", fontsize=9, color="0.35")
+    high = 1.45
+    wide = min(high * image.shape[1] / image.shape[0], 2.1)
+    extent = (1.35 - wide / 2, 1.35 + wide / 2, 0.55, 0.55 + high)
+    ax.imshow(image, cmap="gray", vmin=0, vmax=255, extent=extent, zorder=3)
+    for left, label in zip(lefts[1:], labels, strict=True):
+        ax.text(left + 0.575, 1.28, f"{label}", ha="center", va="center", fontsize=30, color=RIGHT)
+    ax.set(xlim=(-0.05, width + 0.05), ylim=(-0.05, 3.05), aspect="equal")
+
+
+def plot_split(train: int, validation: int, test: int) -> None:
+    """The sets of captchas as one bar, each part with its size and what it is for."""
+    total = train + validation + test
+    parts = {
+        "training set": (train, RIGHT, "white", "the network learns from these"),
+        "validation set": (validation, "#E69F00", "black", "you choose with these"),
+        "test set": (test, "0.25", "white", "you measure with these, at the end"),
+    }
+    _, ax = plt.subplots(figsize=(9, 1.7))
+    ax.axis("off")
+    left = 0.0
+    for place, (name, (count, color, ink, purpose)) in enumerate(parts.items()):
+        share = count / total
+        ax.add_patch(Rectangle((left, 0), share, 1, facecolor=color, edgecolor="white", linewidth=2))
+        if share > 0.08:
+            style = {"ha": "center", "va": "center", "weight": "bold", "fontsize": 13}
+            ax.text(left + share / 2, 0.5, f"{count:,}", color=ink, **style)
+        x = (0.005, 0.36, 0.71)[place]
+        ax.add_patch(Rectangle((x, -0.78), 0.014, 0.36, facecolor=color))
+        ax.text(x + 0.022, -0.6, f"{name}: {count:,}", va="center", weight="bold", fontsize=10.5)
+        ax.text(x + 0.022, -1.12, purpose, va="center", fontsize=9.5, color="0.3")
+        left += share
+    ax.set(xlim=(0, 1), ylim=(-1.35, 1.05))
+
+
+# Notebooks 05 and 06
+
+
+def show_gallery(rows: dict[str, dict[float, np.ndarray]]) -> None:
+    """A row of gray pictures for each kind of change, with its strength above each picture."""
+    columns = max(len(row) for row in rows.values())
+    _, axes = plt.subplots(len(rows), columns, figsize=(7.6, 1.62 * len(rows)), squeeze=False)
+    for line, (name, row) in zip(axes, rows.items(), strict=True):
+        for ax, (strength, picture) in zip(line, row.items(), strict=True):
+            show_picture(ax, picture)
+            ax.set_title(f"{strength:g}", loc="center", fontsize=10, pad=3)
+        line[0].set_ylabel(name, fontsize=12, weight="bold")
+
+
+def plot_layers(names: Sequence[str], weights: Sequence[int], work: Sequence[int]) -> None:
+    """Two bars for each layer: its weights, and the multiplications that it does for one picture, both in millions."""
+    _, axes = plt.subplots(1, 2, figsize=(10, 0.32 * len(names) + 1.1), sharey=True)
+    for ax, counts, title in zip(axes, (weights, work), ("Weights", "Multiplications for one picture"), strict=True):
+        millions = np.array(counts) / 1e6
+        ax.barh(names, millions, color=[RIGHT if name.startswith("conv") else "0.55" for name in names])
+        for row, value in enumerate(millions):
+            ax.annotate(f"{value:,.2f}", (value, row), (4, 0), textcoords="offset points", va="center", fontsize=9)
+        ax.set(title=title, xlabel="millions", xlim=(0, 1.18 * millions.max()))
+        ax.grid(axis="y", visible=False)
+    axes[0].invert_yaxis()
+
+
+def plot_history(history: Sequence[dict[str, float]], captchas: int, classes: int = len(DIGITS)) -> None:
+    """Loss, error of each output, and error of the whole captcha after every epoch, all on logarithmic axes.
+
+    Args:
+        history: as `utils.checkpoints.read_history` returns it; its names say which set the captchas are of.
+        captchas: how many captchas were read after each epoch. An epoch without errors is drawn at half of one.
+    """
     epochs = np.arange(1, len(history) + 1)
-    places = [name for name in history[0] if name.startswith("test_digit_")]
-    _, (losses, digits, whole) = plt.subplots(1, 3, figsize=(11, 3.6))
+    of = "validation" if "validation_loss" in history[0] else "test"
+    places = [name for name in history[0] if name.startswith(f"{of}_digit_")]
+    _, (losses, digits, whole) = plt.subplots(1, 3, figsize=(11, 3.7))
 
     losses.plot(epochs, [epoch["loss"] for epoch in history], marker="o", label="training")
-    losses.plot(epochs, [epoch["test_loss"] for epoch in history], marker="s", label="test")
-    _chance(losses, np.log(classes), f"chance: ln {classes} = {np.log(classes):.2f}")
-    losses.set(title="Loss", ylabel="mean cross-entropy", yscale="log")
-    losses.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    losses.plot(epochs, [epoch[f"{of}_loss"] for epoch in history], marker="s", label=of)
+    mark_chance(losses, np.log(classes), f"guessing: ln {classes} = {np.log(classes):.2f}")
+    losses.set(title="Loss", ylabel="mean cross-entropy")
+    losses_on_a_log_axis(losses, [epoch[name] for epoch in history for name in ("loss", f"{of}_loss")])
 
     for marker, name in zip("osD^v*P", places, strict=False):
-        digits.plot(epochs, [epoch[name] for epoch in history], marker=marker, label=name.removeprefix("test_"))
-    _chance(digits, 1 / classes, f"chance: {1 / classes:.0%}")
-    digits.set(title="Each output, test captchas", ylabel="accuracy")
-
-    whole.plot(epochs, [epoch["test_whole"] for epoch in history], marker="o", label="whole captcha")
-    _chance(whole, classes ** -len(places), f"chance: {classes ** -len(places):.2%}")
-    whole.set(title="Whole captcha, test captchas", ylabel="accuracy")
+        errors = [_error(epoch[name], captchas) for epoch in history]
+        digits.plot(epochs, errors, marker=marker, markersize=5, label=name.removeprefix(f"{of}_"))
+    digits.set(title=f"Each output, {of} set", ylabel="digits read wrong")
+    whole.plot(epochs, [_error(epoch[f"{of}_whole"], captchas) for epoch in history], marker="o", color="black")
+    whole.set(title=f"Whole captcha, {of} set", ylabel="captchas with a wrong digit")
 
     for ax in (losses, digits, whole):
         ax.set_xlabel("epoch")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for ax in (losses, digits):
         ax.legend(fontsize=9)
+    lowest = min(_error(epoch[name], captchas) for epoch in history for name in [*places, f"{of}_whole"])
     for ax in (digits, whole):
-        ax.set_ylim(-0.03, 1.03)
-        ax.yaxis.set_major_formatter(PercentFormatter(1))
+        percent_on_a_log_axis(ax, lowest)
 
 
-def _chance(ax: Axes, level: float, label: str) -> None:
+def _error(accuracy: float, captchas: int) -> float:
+    """The error rate; where there is no error, half of one captcha, so that a logarithmic axis can show it."""
+    return max(1 - accuracy, 0.5 / captchas)
+
+
+def losses_on_a_log_axis(ax: Axes, losses: Sequence[float]) -> None:
+    """A logarithmic axis that holds these losses, with plain numbers."""
+    low, high = 0.8 * min(losses), 1.3 * max(losses)
+    for factors in ((1, 2, 5), (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8)):  # the second where the range is narrow
+        ticks = [factor * 10.0**power for power in range(-6, 4) for factor in factors]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) > 2:
+            break
+    ax.set_yscale("log")
+    ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.set_ylim(low, high)
+
+
+def percent_on_a_log_axis(ax: Axes, lowest: float) -> None:
+    """A logarithmic axis of error rates from ``lowest`` to 100 %, with plain numbers."""
+    ticks = [tick for tick in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if tick >= 0.7 * lowest]
+    ax.set_yscale("log")
+    ax.set_yticks(ticks, [f"{tick:.1%}" if tick < 0.01 else f"{tick:.0%}" for tick in ticks])
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.set_ylim(0.7 * lowest, 1.25)
+
+
+def mark_chance(ax: Axes, level: float, label: str) -> None:
+    """Draw the level of guessing as a dashed line."""
     ax.axhline(level, color="0.4", linestyle="--", linewidth=1.5, label=label)
 
 
 def plot_accuracies(places: Sequence[float], whole: float, interval: tuple[float, float], captchas: int) -> None:
-    """One bar for each place and one for the whole captcha, the latter with its 95 % interval."""
+    """How often each output and the whole captcha are *wrong*: near 100 % a difference shows in the errors only.
+
+    Args:
+        places: the accuracy of each output, 0 to 1.
+        whole: the share of captchas that are read whole.
+        interval: the 95 % interval of ``whole``, from `utils.scores.wilson_interval`.
+    """
     names = [f"digit_{place}" for place in range(len(places))] + ["whole captcha"]
-    values = [*places, whole]
-    _, ax = plt.subplots(figsize=(8, 0.45 * len(names) + 1.1))
-    bars = ax.barh(names, values, color=[RIGHT] * len(places) + ["0.35"], height=0.65)
-    ax.errorbar(whole, len(places), xerr=[[whole - interval[0]], [interval[1] - whole]], color="black", capsize=5)
-    for bar, value, end in zip(bars, values, [*places, interval[1]], strict=True):
-        fits = value > 0.1  # else the number stands to the right of the bar
-        x, color, page = (0.01, "white", "none") if fits else (end + 0.02, "black", "white")
-        ax.text(
-            x, bar.get_y() + bar.get_height() / 2, f"{value:.1%}", va="center", color=color, weight="bold",
-            bbox={"facecolor": page, "edgecolor": "none", "pad": 1},
-        )  # fmt: skip
-    ax.axvline(0.1, color="0.4", linestyle="--", linewidth=1.5)
-    ax.set(title=f"Accuracy on {captchas:,} test captchas (dashed: chance of one digit)", xlim=(0, 1))
-    ax.xaxis.set_major_formatter(PercentFormatter(1))
+    errors = [1 - value for value in [*places, whole]]
+    low, high = 1 - interval[1], 1 - interval[0]
+    _, ax = plt.subplots(figsize=(8, 0.45 * len(names) + 1.3))
+    ax.barh(names, errors, color=[RIGHT] * len(places) + ["0.35"], height=0.65)
+    ax.errorbar(
+        errors[-1], len(places), xerr=[[errors[-1] - low], [high - errors[-1]]], color=WRONG, capsize=6, elinewidth=2.5
+    )
+    said = [f"{error:.1%}" for error in errors]
+    said[-1] += f"\n({low:.1%} to {high:.1%})"
+    for row, (words, end) in enumerate(zip(said, [*errors[:-1], high], strict=True)):
+        ax.annotate(words, (end, row), (8, 0), textcoords="offset points", va="center", weight="bold", fontsize=10)
+    ax.set(title=f"Errors on {captchas:,} test captchas", xlabel="read wrong", xlim=(0, 1.25 * high))
+    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=1 if high < 0.1 else 0))
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
 
@@ -196,9 +331,9 @@ def plot_accuracies(places: Sequence[float], whole: float, interval: tuple[float
 def show_predictions(
     images: np.ndarray, texts: Sequence[str], chances: np.ndarray, chars: str = DIGITS, columns: int = 4
 ) -> None:
-    """Each gray picture with what it says, what was read, and the confidence in each character.
+    """Each gray picture with what was read above it; below, the confidence in each character, and the truth.
 
-    A wrong reading is marked by a cross and a thick dashed frame, besides its colour.
+    A wrong reading has a cross and a thick dashed frame. A wrong character stands in a box of its own.
 
     Args:
         images: uint8 array of shape (captchas, height, width, 1).
@@ -206,239 +341,64 @@ def show_predictions(
         chances: float array of shape (captchas, length, classes), from `utils.model.probabilities`.
     """
     rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(10, 3.35 * rows), squeeze=False)
-    figure.get_layout_engine().set(wspace=0.06)  # so that thick frames do not touch
+    known = ["".join(chars[label] for label in chance.argmax(axis=-1)) for chance in chances]
+    high = 3.6 if any(read != text for read, text in zip(known, texts, strict=True)) else 3.3  # the truth needs a line
+    figure, axes = plt.subplots(rows, columns, figsize=(10, high * rows), squeeze=False)
+    figure.get_layout_engine().set(wspace=0.06, hspace=0.04)  # so that thick frames do not touch
     for ax in axes.flat[len(images) :]:
         ax.remove()
-    for ax, image, text, chance in zip(axes.flat, images, texts, chances, strict=False):
-        read = "".join(chars[label] for label in chance.argmax(axis=-1))
+    for ax, image, text, read, chance in zip(axes.flat, images, texts, known, chances, strict=False):
         right = read == text
         mark, color, line = ("✓", RIGHT, "-") if right else ("✗", WRONG, (0, (3, 1.5)))
         show_picture(ax, image)
-        title = f"{mark} read {read}\n  true {text}"
-        ax.set_title(title, loc="left", color=color, weight="bold", family="monospace")
         for side in ax.spines.values():
             side.set(color=color, linewidth=2 if right else 4, linestyle=line, capstyle="butt")
-        confidence = "  ".join(f"{char}: {share:.0%}" for char, share in zip(read, chance.max(axis=-1), strict=True))
-        ax.set_xlabel(confidence, fontsize=8.5)
+        ax.set_title(f"{mark} read", loc="left", color=color, fontsize=10.5, weight="bold")
+        wide = 0.7 / len(read)
+        for place, (char, true, share) in enumerate(zip(read, text, chance.max(axis=-1), strict=True)):
+            at = {"transform": ax.transAxes, "ha": "center", "family": "monospace"}
+            x, same = 0.38 + wide * place, char == true
+            box = {} if same else {"bbox": {"facecolor": "white", "edgecolor": WRONG, "pad": 2, "linewidth": 2}}
+            ax.text(
+                x, 1.035, char, fontsize=14, weight="bold", color=color if right else "black" if same else WRONG,
+                va="baseline", **at, **box,
+            )  # fmt: skip
+            ax.text(x, -0.04, f"{share:.0%}", fontsize=9, va="top", **at)
+            if not right:
+                ax.text(x, -0.13, true, fontsize=12, weight="normal" if same else "bold", va="top", **at)
+        left = {"transform": ax.transAxes, "fontsize": 9, "va": "top"}
+        ax.text(0, -0.04, "sure", **left)
+        if not right:
+            ax.text(0, -0.135, "true", **left)
 
 
-# Notebook 05
-
-
-def plot_recipes(names: Sequence[str], accuracies: Sequence[Sequence[float]], title: str) -> None:
-    """One row for each recipe: a bar to the mean of its accuracies (0 to 1), and a dot for each seed."""
-    means = [float(np.mean(values)) for values in accuracies]
-    _, ax = plt.subplots(figsize=(9, 0.42 * len(names) + 1.2))
-    ax.barh(names, means, color=RIGHT, height=0.6, alpha=0.35)
-    for row, values in enumerate(accuracies):
-        ax.plot(values, [row] * len(values), "o", color=RIGHT)
-        ax.text(max(values) + 0.012, row, f"{means[row]:.1%}", va="center")
-    ax.set(title=title, xlim=(0, 1.1))
-    ax.set_xticks(np.linspace(0, 1, 6))
-    ax.xaxis.set_major_formatter(PercentFormatter(1))
-    ax.invert_yaxis()
-    ax.grid(axis="y", visible=False)
-
-
-def plot_growth(counts: Sequence[int], accuracies: Sequence[Sequence[float]], title: str) -> None:
-    """Accuracy (0 to 1) against the number of different training captchas, on a logarithmic scale."""
-    _, ax = plt.subplots(figsize=(7, 3.6))
-    ax.plot(counts, [np.mean(values) for values in accuracies], color=RIGHT)
-    for count, values in zip(counts, accuracies, strict=True):
-        ax.plot([count] * len(values), values, "o", color=RIGHT)
-        ax.annotate(f"{np.mean(values):.1%}", (count, max(values)), (-4, 7), textcoords="offset points", ha="right")
-    ax.set_xscale("log", base=2)
-    ax.set_xticks(counts, [f"{count:,}" for count in counts])
-    ax.minorticks_off()
-    ax.set(title=title, xlabel="different training captchas", ylabel="fresh captchas read whole", ylim=(-0.03, 1.12))
-    ax.set_yticks(np.linspace(0, 1, 6))
-    ax.yaxis.set_major_formatter(PercentFormatter(1))
-    ax.margins(x=0.15)
-
-
-def plot_speed(names: Sequence[str], measured: Sequence[float], limits: Sequence[float], unit: str) -> None:
-    """What was measured, as bars, each with the most that the machine could do as a mark."""
-    _, ax = plt.subplots(figsize=(9, 0.45 * len(names) + 1.2))
-    ax.barh(names, measured, color=RIGHT, height=0.6, label="measured")
-    ax.plot(limits, range(len(names)), "|", color=WRONG, markersize=22, markeredgewidth=3, label="limit")
-    right = max([*measured, *limits])
-    for row, (value, limit) in enumerate(zip(measured, limits, strict=True)):
-        ax.text(
-            max(value, limit) + 0.02 * right, row, f"{value:,.0f} of {limit:,.0f}, {value / limit:.0%}", va="center"
-        )
-    ax.set(title="Measured speed, and the most that the machine could do", xlabel=unit)
-    ax.set_xlim(0, 1.35 * right)
-    ax.invert_yaxis()
-    ax.grid(axis="y", visible=False)
-    ax.legend(loc="upper right")
-
-
-# Notebook 06
-
-
-def plot_confusions(matrices: np.ndarray, chars: str = DIGITS) -> None:
-    """One confusion matrix for each place; right readings are gray numbers, so that the colours belong to the errors.
+def show_reading(pictures: dict[str, np.ndarray], chance: np.ndarray, chars: str = DIGITS) -> None:
+    """Some pictures of one captcha under their titles, and the probability of each character at each place as a map.
 
     Args:
-        matrices: int array of shape (length, true, read), from `utils.scores.confusion_matrices`.
+        pictures: gray or coloured pictures, 0 to 255, under what they are.
+        chance: float array of shape (length, classes), from `utils.model.probabilities`.
     """
-    wrong = matrices * (1 - np.eye(len(chars), dtype=int))
-    _, axes = plt.subplots(1, len(matrices), figsize=(12.5, 3.7), sharey=True, squeeze=False)
-    for place, ax in enumerate(axes.flat):
-        ax.imshow(wrong[place], cmap="Oranges", vmin=0, vmax=max(wrong.max(), 1))
-        for (true, read), count in np.ndenumerate(matrices[place]):
-            if count:
-                size, color = (6.5, "0.5") if true == read else (9, "white" if count > wrong.max() * 0.6 else "black")
-                ax.text(read, true, f"{count}", ha="center", va="center", fontsize=size, color=color)
-        ax.set(title=f"digit_{place}: {wrong[place].sum()} wrong", xlabel="read", ylabel="" if place else "true")
-        ax.set_xticks(range(len(chars)), list(chars))
-        ax.set_yticks(range(len(chars)), list(chars))
-        ax.grid(False)
-
-
-def plot_groups(groups: dict[str, Sequence[Group]]) -> None:
-    """The share read right in each group of captchas with its 95 % interval; one panel for each way of grouping.
-
-    Args:
-        groups: what the captchas are grouped by, and the groups, from `utils.scores.grouped`.
-    """
-    _, axes = plt.subplots(1, len(groups), figsize=(11, 3.6), sharey=True, squeeze=False)
-    for ax, (title, found) in zip(axes.flat, groups.items(), strict=True):
-        shares = np.array([group.right / group.total for group in found])
-        intervals = np.array([wilson_interval(group.right, group.total) for group in found])
-        ax.errorbar(
-            range(len(found)), shares, np.abs(intervals.T - shares), fmt="o", color=RIGHT, capsize=5, markersize=8
-        )
-        ax.set_xticks(range(len(found)), [f"{group.name}\n({group.total:,})" for group in found])
-        ax.set(title="Read whole", xlabel=f"{title} (number of captchas)", xlim=(-0.5, len(found) - 0.5))
-        ax.tick_params(axis="x", labelsize=9)
-        ax.yaxis.set_major_formatter(PercentFormatter(1))
-
-
-def plot_calibration(found: Calibration) -> None:
-    """On the left, accuracy against confidence, with the diagonal of an honest model; on the right, how often each."""
-    bins = len(found.total)
-    middles = (np.arange(bins) + 0.5) / bins
-    _, (ax, counts) = plt.subplots(1, 2, figsize=(11, 3.9))
-    ax.plot([0, 1], [0, 1], color="0.4", linestyle="--", linewidth=1.5, label="as often right as it is sure")
-    there = np.flatnonzero(found.total)
-    shares = found.right[there] / found.total[there]
-    intervals = np.array([wilson_interval(found.right[row], found.total[row]) for row in there])
-    bars = np.abs(intervals.T - shares)
-    ax.errorbar(found.confidence[there], shares, bars, fmt="o", color=RIGHT, capsize=4, markersize=7, label="network")
-    ax.set(title="Is it right as often as it is sure?", xlabel="mean confidence in the bin", ylabel="read whole")
-    ax.legend(fontsize=9)
-    wrong = found.total - found.right
-    side = 0.45 / bins
-    counts.bar(middles - side / 2, found.total, width=side, color=RIGHT, label="all")
-    counts.bar(middles + side / 2, wrong, width=side, color=WRONG, hatch="//", edgecolor="white", label="wrong")
-    for middle, total, errors in zip(middles, found.total, wrong, strict=True):
-        said = f"{errors:,} of\n{total:,}"
-        counts.annotate(said, (middle, max(total, 0.7)), (0, 2), textcoords="offset points", ha="center", fontsize=8)
-    counts.set(title="Captchas in each bin (wrong of all)", xlabel="confidence", ylabel="captchas", yscale="log")
-    counts.set_ylim(0.7, 5 * found.total.max())  # room for the numbers
-    counts.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    counts.legend(fontsize=9, loc="upper left")
-    for one in (ax, counts):
-        one.xaxis.set_major_formatter(PercentFormatter(1))
-    ax.yaxis.set_major_formatter(PercentFormatter(1))
-
-
-def plot_refusing(answered: np.ndarray, accuracy: np.ndarray) -> None:
-    """Accuracy of the answers against the share that is answered, from `utils.scores.refusing`."""
-    _, ax = plt.subplots(figsize=(8, 3.2))
-    ax.plot(answered, accuracy, color=RIGHT)
-    ax.set(
-        title="Refuse the least sure", xlabel="share of the captchas that is answered", ylabel="of those, read whole"
+    wides = [max(1.25, np.asarray(picture).shape[1] / np.asarray(picture).shape[0]) for picture in pictures.values()]
+    _, axes = plt.subplots(
+        1, len(pictures) + 1, figsize=(11, 2.9), gridspec_kw={"width_ratios": [*wides, 2.3]}, squeeze=False
     )
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(PercentFormatter(1))
+    for ax, (title, picture) in zip(axes.flat, pictures.items(), strict=False):
+        show_picture(ax, picture)
+        ax.set_title(title, loc="center", fontsize=10.5, family="sans-serif")
+    plot_chances(axes.flat[-1], chance, chars)
 
 
-def show_looking(image: np.ndarray, falls: np.ndarray, looking: Looking, text: str) -> None:
-    """The same gray picture for each output, tinted where the output looks.
-
-    Args:
-        image: uint8 array of shape (height, width, 1).
-        falls: float array of shape (length, rows, columns): the part of ``looking.falls`` that belongs to the picture.
-        looking: from `utils.looking.cover`.
-        text: the digits that were asked for.
-    """
-    sides = []
-    for middles in (looking.columns, looking.rows):
-        half = (middles[1] - middles[0]) / 2 if len(middles) > 1 else middles[0]
-        sides.append((middles[0] - half, middles[-1] + half))
-    (left, right), (top, bottom) = sides
-    tint = LinearSegmentedColormap.from_list("tint", [(*to_rgb(WRONG), 0.0), (*to_rgb(WRONG), 0.85)])
-    _, axes = plt.subplots(1, len(falls), figsize=(10, 2.8), squeeze=False)
-    for place, ax in enumerate(axes.flat):
-        show_picture(ax, image)
-        size = ax.get_xlim(), ax.get_ylim()
-        drawn = ax.imshow(
-            falls[place], cmap=tint, vmin=0, vmax=1, extent=(left, right, bottom, top), interpolation="bilinear"
-        )
-        ax.set(xlim=size[0], ylim=size[1])
-        ax.set_title(f"digit_{place}, read {text[place]}", loc="center", fontsize=11)
-    bar = plt.colorbar(drawn, ax=axes, shrink=0.8, label="fall of probability")
-    bar.ax.yaxis.set_major_formatter(PercentFormatter(1))
-
-
-def plot_centres(digits: np.ndarray, looking: np.ndarray) -> None:
-    """Where each output looks against where its digit is; on the dashed line the two are the same.
-
-    Args:
-        digits: float array of shape (captchas, length), the columns of the digits from 0 to 1, from `utils.ink`.
-        looking: float array of that shape, the columns where the outputs look, from `utils.looking.centres`.
-    """
-    _, ax = plt.subplots(figsize=(5.4, 4.6))
-    ax.plot([0, 1], [0, 1], color="0.4", linestyle="--", linewidth=1.5)
-    for place, marker in zip(range(digits.shape[1]), "osD^v*P", strict=False):
-        label = f"digit_{place}"
-        ax.plot(digits[:, place], looking[:, place], marker, markersize=5, alpha=0.6, label=label)
-    ax.set(title="Does output k look at digit k?", xlabel="column of the digit", ylabel="column where the output looks")
-    ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(PercentFormatter(1))
-    ax.legend(fontsize=9)
-
-
-# Notebook 07
-
-
-def plot_claims(scores: dict[str, dict[str, float]], classes: int = len(DIGITS)) -> None:
-    """Two scores of one network side by side: what is claimed, and what is true, with chance drawn in.
-
-    Args:
-        scores: two of what `utils.training.evaluate` returns, each under a name; the second is hatched.
-    """
-    names = [name for name in next(iter(scores.values())) if name != "test_loss"]
-    rows = np.arange(len(names))
-    _, ax = plt.subplots(figsize=(8, 0.62 * len(names) + 1.3))
-    for (label, score), at, color, hatch in zip(
-        scores.items(), (rows - 0.2, rows + 0.2), (RIGHT, WRONG), ("", "///"), strict=True
-    ):
-        bars = ax.barh(
-            at, [score[name] for name in names], 0.4, color=color, hatch=hatch, edgecolor="white", label=label
-        )
-        ax.bar_label(bars, fmt="{:.1%}", padding=4, fontsize=9.5)
-    ax.axvline(1 / classes, color="0.4", linestyle="--", linewidth=1.5, label="chance of one digit")
-    ax.set_yticks(rows, [name.removeprefix("test_").replace("whole", "whole captcha") for name in names])
-    ax.set(title="One network, two scores", xlabel="accuracy", xlim=(0, 1.1))
-    ax.xaxis.set_major_formatter(PercentFormatter(1))
-    ax.set_xticks(np.arange(0, 1.01, 0.2))
-    ax.invert_yaxis()
-    ax.grid(axis="y", visible=False)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=3, fontsize=9.5)
-
-
-def plot_losses(losses: dict[str, Sequence[float]], classes: int = len(DIGITS)) -> None:
-    """The loss of every step of each training, on a logarithmic scale, with chance drawn in."""
-    _, ax = plt.subplots(figsize=(8, 3.4))
-    for (label, values), color in zip(losses.items(), (WRONG, RIGHT, "black"), strict=False):
-        ax.plot(range(1, len(values) + 1), values, color=color, linewidth=1.2, label=label)
-    _chance(ax, np.log(classes), f"chance: ln {classes} = {np.log(classes):.2f}")
-    ax.set(title="Loss of every step", xlabel="step", ylabel="mean cross-entropy", yscale="log")
-    ax.yaxis.set_major_formatter(LogFormatter())
-    ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))  # plain numbers, where there is room
-    ax.legend(fontsize=9)
+def plot_chances(ax: Axes, chance: np.ndarray, chars: str = DIGITS) -> None:
+    """The probabilities of all characters at all places as a map, in per cent; the highest of each place is framed."""
+    ax.imshow(chance, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (place, label), share in np.ndenumerate(chance):
+        said = f"{100 * share:.0f}" if share >= 0.005 else "·"
+        color = "white" if share > 0.5 else "black" if share >= 0.005 else "0.6"
+        ax.text(label, place, said, ha="center", va="center", fontsize=9.5, color=color)
+    for place, label in enumerate(chance.argmax(axis=-1)):
+        ax.add_patch(Rectangle((label - 0.5, place - 0.5), 1, 1, fill=False, edgecolor="black", linewidth=2))
+    ax.set_xticks(range(len(chars)), list(chars))
+    ax.set_yticks(range(len(chance)), [f"place {place}" for place in range(len(chance))])
+    ax.set_title("probability of each digit, in %", loc="center", fontsize=10.5)
+    ax.grid(False)

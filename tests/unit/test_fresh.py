@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from conftest import SIZE
 
-from utils.captchas import draw_captcha, draw_texts
+from utils.captchas import draw_captcha, draw_texts, text_from
 from utils.files import CourseError
 from utils.fresh import SEEDS, fresh_captchas, fresh_texts
-from utils.model import text_from
 from utils.tfrecords import gray
 
 
@@ -26,7 +25,7 @@ def test_fresh_captchas_are_drawn_and_labelled_one_by_one():
     batches = list(fresh_captchas(wanted, SIZE, batch=3))
     assert [len(images) for images, _ in batches] == [3, 3, 2]
     images, labels = map(np.concatenate, zip(*batches, strict=True))
-    assert images.dtype == np.uint8 and images.shape == (8, SIZE, SIZE, 1)
+    assert images.dtype == np.uint8 and images.shape == (8, *SIZE, 1)
     for image, label, (text, seed) in zip(images, labels, wanted, strict=True):
         assert text_from(label) == text
         assert np.array_equal(image[..., 0], gray(draw_captcha(text, seed), SIZE))

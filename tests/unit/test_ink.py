@@ -58,7 +58,7 @@ def test_centres_are_mean_columns():
     characters = np.zeros((2, 4, 10), bool)
     characters[0, :, 0:4] = True
     characters[1, 1, 9] = True
-    assert ink._middles(characters).tolist() == pytest.approx([0.2, 0.95])
+    assert ink.middles(characters).tolist() == pytest.approx([0.2, 0.95])
 
 
 def test_darkness_is_that_of_the_text_and_not_of_the_dots():
@@ -69,13 +69,11 @@ def test_darkness_is_that_of_the_text_and_not_of_the_dots():
     assert ink.darkness(Image.fromarray(gray), characters) == 40
 
 
-def test_many_are_measured_as_one_is():
+def test_many_are_watched_as_one_is():
     wanted = [(text, "fresh 0") for text in TEXTS]
-    overlaps, columns, darkness = ink.measure_all(wanted)
-    assert overlaps.shape == columns.shape == (5, 4) and darkness.shape == (5,)
-    for row, (text, seed) in enumerate(wanted):
-        picture, characters = ink.draw_watched(text, seed)
-        assert np.array_equal(overlaps[row], ink.overlap(characters))
-        assert np.array_equal(columns[row], ink._middles(characters))
-        assert darkness[row] == ink.darkness(picture, characters)
+    columns = []
+    for (text, seed), (picture, masks) in zip(wanted, ink.watch_all(wanted), strict=True):
+        same, same_masks = ink.draw_watched(text, seed)
+        assert picture.tobytes() == same.tobytes() and np.array_equal(masks, same_masks)
+        columns.append(ink.middles(masks))
     assert (np.diff(columns) > 0).all()  # digits stand from left to right

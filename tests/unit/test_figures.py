@@ -1,0 +1,221 @@
+"""Figures: gray is gray, right and wrong differ in more than colour, and a bar that is done says so."""
+
+import matplotlib
+import numpy as np
+import pytest
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+
+from utils import figures, figures_results
+from utils.looking import Looking
+from utils.progress import Progress, _Bar, duration, fraction_of, progress
+from utils.scores import Group, calibration, wilson_interval
+
+
+@pytest.fixture(autouse=True)
+def close():
+    yield
+    plt.close("all")
+
+
+def test_gray_pictures_are_shown_gray_over_the_full_range():
+    figures.show_pictures([np.full((4, 6, 1), 200, np.uint8)] * 3, ["a", "b", "c"], columns=2)
+    axes = plt.gcf().axes
+    assert [ax.get_title() for ax in axes] == ["a", "b", "c"]
+    assert axes[0].images[0].get_cmap().name == "gray"
+    assert axes[0].images[0].get_clim() == (0, 255)
+
+
+def test_the_map_names_every_notebook_and_the_files():
+    figures.plot_course()
+    said = [text.get_text() for text in plt.gca().texts]
+    assert sorted(text for text in said if text.isdigit()) == [f"0{number}" for number in range(10)]
+    for name in ("2026.png", "train.tfrecord", "test.tfrecord", "alexnet.keras", "workspace/"):
+        assert any(name in text for text in said), name
+
+
+def test_places_are_counted():
+    figures.plot_places(["01", "02", "11"], chars="012")
+    assert [[bar.get_height() for bar in ax.patches] for ax in plt.gcf().axes] == [[2, 1, 0], [0, 2, 1]]
+
+
+def test_the_split_says_all_three_counts():
+    figures.plot_split(4500, 0, 500)
+    said = [text.get_text() for text in plt.gca().texts]
+    assert {"training set: 4,500", "validation set: 0", "test set: 500"} <= set(said)
+    assert plt.gca().patches[0].get_width() == pytest.approx(0.9)
+
+
+def test_an_example_shows_its_labels_and_its_picture_gray():
+    figures.plot_example(np.zeros((6, 8), np.uint8), [2, 0, 2, 6])
+    said = [text.get_text() for text in plt.gca().texts]
+    assert [text for text in said if text.isdigit()] == ["2", "0", "2", "6"] and "bytes: 48" in said
+    assert plt.gca().images[0].get_cmap().name == "gray"
+
+
+def texts_of(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def test_right_and_wrong_are_told_apart_without_colour():
+    chances = np.zeros((2, 4, 10))
+    chances[:, range(4), [1, 2, 3, 4]] = 0.9
+    figures.show_predictions(np.zeros((2, 8, 8, 1), np.uint8), ["1234", "1235"], chances)
+    right, wrong = plt.gcf().axes
+    assert right.get_title("left") == "✓ read" and wrong.get_title("left") == "✗ read"
+    assert texts_of(right) == ["1", "90%", "2", "90%", "3", "90%", "4", "90%", "sure"]
+    assert [text for text in texts_of(wrong) if text.isdigit()] == ["1", "1", "2", "2", "3", "3", "4", "5"]
+    boxed = [text.get_text() for text in wrong.texts if text.get_bbox_patch()]
+    assert boxed == ["4"]  # the wrong digit, and no other
+    assert wrong.spines["left"].get_linewidth() > right.spines["left"].get_linewidth()
+
+
+def test_the_map_of_probabilities_frames_what_is_read():
+    chance = np.full((4, 10), 0.01)
+    chance[range(4), [2, 0, 2, 6]] = 0.91
+    _, ax = plt.subplots()
+    figures.plot_chances(ax, chance)
+    assert [patch.get_xy() for patch in ax.patches] == [(1.5, -0.5), (-0.5, 0.5), (1.5, 1.5), (5.5, 2.5)]
+    assert texts_of(ax).count("91") == 4 and texts_of(ax).count("1") == 36
+
+
+@pytest.mark.parametrize("of", ["test", "validation"])
+def test_history_is_drawn_as_errors_and_says_of_which_set(of):
+    epoch = {"loss": 1.0, f"{of}_loss": 1.1, f"{of}_whole": 0.75} | {f"{of}_digit_{place}": 0.9 for place in range(4)}
+    figures.plot_history([epoch, epoch | {f"{of}_whole": 1.0}], 500)
+    losses, digits, whole = plt.gcf().axes
+    assert [text.get_text() for text in losses.get_legend().get_texts()] == ["training", of, "guessing: ln 10 = 2.30"]
+    assert digits.get_title("left") == f"Each output, {of} set"
+    assert whole.lines[0].get_ydata().tolist() == [0.25, 0.001]  # no error at all is drawn at half of one captcha
+    assert whole.get_yscale() == "log"
+
+
+def test_errors_are_drawn_with_their_interval():
+    figures.plot_accuracies([0.9, 0.8, 0.7, 0.6], 0.5, (0.4, 0.6), 100)
+    assert texts_of(plt.gca()) == ["10.0%", "20.0%", "30.0%", "40.0%", "50.0%\n(40.0% to 60.0%)"]
+
+
+def test_recipes_are_drawn_as_error_rates_with_a_dot_and_an_interval_for_each_seed():
+    figures_results.plot_error_rates(
+        ["a", "b"], [[(0.01, 0.005, 0.02), (0.02, 0.01, 0.03)], [(0.5, 0.4, 0.6)]], "title"
+    )
+    assert texts_of(plt.gca()) == ["1.50%", "50.0%"] and plt.gca().get_xscale() == "log"
+    points = [container[0].get_xdata().tolist() for container in plt.gca().containers]
+    assert points == [[0.01, 0.02], [0.5]]
+
+
+def test_growth_is_drawn_at_its_counts_and_the_odd_point_apart():
+    line = [[(0.7, 0.6, 0.8)], [(0.5, 0.4, 0.6)]]
+    figures_results.plot_growth([500, 1000], line, "title", (4000, [(0.1, 0.05, 0.2)], "another kind"))
+    ax = plt.gca()
+    assert texts_of(ax) == ["70.0%", "50.0%", "10.0%"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["500", "1,000", "4,000"]
+    assert ax.lines[0].get_xdata().tolist() == [500, 1000]
+    assert "another kind" in [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_speed_is_drawn_beside_its_limit():
+    figures_results.plot_speed(["a", "b"], [80.0, 10.0], [100.0, 5.0], "pictures/s")
+    assert texts_of(plt.gca()) == ["80 of 100, 80%", "10 of 5, 200%"]
+
+
+def test_right_readings_do_not_drown_the_mistakes():
+    matrices = np.zeros((4, 10, 10), int)
+    matrices[:, range(10), range(10)] = 300
+    matrices[2, 1, 7] = 3
+    figures_results.plot_confusions(matrices)
+    axes = plt.gcf().axes
+    titles = [f"digit_{place}: {wrong} wrong" for place, wrong in enumerate((0, 0, 3, 0))]
+    assert [ax.get_title("left") for ax in axes] == titles
+    assert axes[2].images[0].get_array().max() == 3 and axes[2].images[0].get_clim() == (0, 3)
+    threes = [text.get_position() for text in axes[2].texts if text.get_text() == "3"]
+    assert threes == [(7, 1)]
+
+
+def test_groups_are_drawn_as_error_rates_with_their_numbers():
+    figures_results.plot_groups({"contrast": [Group("up to 5", 8, 10), Group("above 5", 1990, 2000)]})
+    (ax,) = plt.gcf().axes
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["up to 5\n(10)", "above 5\n(2,000)"]
+    points, _, (bars,) = ax.containers[0]
+    assert points.get_ydata().tolist() == pytest.approx([0.2, 0.005])
+    low, high = bars.get_segments()[0][:, 1]
+    assert (low, high) == pytest.approx(wilson_interval(2, 10))
+
+
+def test_calibration_is_drawn_against_the_diagonal():
+    figures_results.plot_calibration(calibration(np.array([0.25, 0.25, 0.95, 0.95]), np.array([0, 1, 1, 1], bool)))
+    ax = plt.gca()
+    points = ax.containers[0][0]
+    assert points.get_xdata().tolist() == pytest.approx([0.25, 0.95]) and points.get_ydata().tolist() == [0.5, 1]
+    assert [label.get_text() for label in ax.get_xticklabels()][2] == "20-30%\n(2)"
+
+
+def test_refusing_is_drawn_as_errors_of_the_others():
+    figures_results.plot_refusing(np.array([0.5, 0.75, 1]), np.array([1, 0.9, 0.75]))
+    assert plt.gca().lines[0].get_xydata().tolist() == [[0.25, pytest.approx(0.1)], [0, 0.25]]
+
+
+def test_the_tint_lies_where_the_patch_lay():
+    falls = np.zeros((4, 3, 5))
+    falls[1, 2, 0] = 0.8
+    seen = Looking(falls[None], np.array([4.0, 8, 12]), np.array([4.0, 8, 12, 16, 20]))
+    figures_results.show_looking(np.full((16, 24, 1), 200, np.uint8), falls, seen, "2026")
+    axes = plt.gcf().axes
+    assert [ax.get_title() for ax in axes[:4]] == [f"digit_{place}, read {digit}" for place, digit in enumerate("2026")]
+    picture, tint = axes[1].images
+    assert picture.get_cmap().name == "gray" and picture.get_clim() == (0, 255)
+    assert tint.get_extent() == [2, 22, 14, 2] and tint.get_clim() == (0, 1)
+    assert np.array_equal(tint.get_array(), falls[1])
+    assert tint.get_cmap()(0.0)[3] == 0  # where nothing falls, the picture is untouched
+    assert axes[1].get_xlim() == (-0.5, 23.5)
+
+
+def test_centres_are_drawn_against_the_digits():
+    digits, looked = np.array([[0.1, 0.3], [0.2, 0.4]]), np.array([[0.15, 0.35], [0.2, 0.5]])
+    figures_results.plot_centres(digits, looked)
+    _, first, second = plt.gca().lines
+    assert first.get_xydata().tolist() == [[0.1, 0.15], [0.2, 0.2]]
+    assert second.get_xydata().tolist() == [[0.3, 0.35], [0.4, 0.5]] and second.get_label() == "digit_1"
+
+
+def test_claim_and_truth_are_told_apart_without_colour():
+    claim, truth = ({f"test_digit_{place}": value for place in range(4)} for value in (0.9, 0.1))
+    figures_results.plot_claims(
+        {"claim": claim | {"test_loss": 1, "test_whole": 0.9}, "truth": truth | {"test_whole": 0.0}}
+    )
+    ax = plt.gca()
+    assert [text.get_text() for text in ax.texts] == ["90.0%"] * 5 + ["10.0%"] * 4 + ["0.0%"]
+    assert [label.get_text() for label in ax.get_yticklabels()][::4] == ["digit_0", "whole captcha"]
+    assert [bars[0].get_hatch() for bars in ax.containers] == ["", "///"]
+
+
+def test_losses_are_drawn_with_chance_on_a_logarithmic_scale():
+    figures_results.plot_losses({"one": [2.3, 300.0, 2.4], "other": [2.3, 1.0, 0.5]})
+    ax = plt.gca()
+    assert ax.get_yscale() == "log"
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["one", "other", "chance: ln 10 = 2.30"]
+    assert list(ax.lines[0].get_ydata()) == [2.3, 300.0, 2.4]
+    assert ax.lines[2].get_ydata()[0] == pytest.approx(np.log(10))
+
+
+def test_a_finished_bar_says_how_long_it_took():
+    assert _Bar("Drawing", 10, 10, "captchas", 2.0).text == "Drawing: 10 of 10 captchas in 2.0 s"
+    assert _Bar("Drawing", 5, 10, "captchas", 2.0).text == "Drawing: 5 of 10 captchas, about 2.0 s left"
+    data, about = _Bar("Drawing", 5, 10, "captchas", 2.0)._repr_mimebundle_()
+    assert 'value="0.500"' in data["text/html"] and fraction_of(about) == 0.5 and fraction_of({}) is None
+    assert _Bar("Drawing", 1, 100, "captchas", 9.0).text == "Drawing: 1 of 100 captchas"  # too early to tell
+
+
+def test_progress_passes_everything_on(capsys):
+    assert list(progress("abc", "Reading", "letters")) == ["a", "b", "c"]
+    assert capsys.readouterr().out.startswith("Reading: 0 of 3 letters")
+    with pytest.raises(TypeError, match="needs `total`"):
+        list(progress(iter("abc"), "Reading", "letters"))
+    Progress("Training", 2, "steps").update(2, "done")
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.44, "0.4 s"), (12.3, "12 s"), (185, "3 min 05 s")])
+def test_durations(seconds, text):
+    assert duration(seconds) == text

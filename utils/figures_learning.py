@@ -1,0 +1,233 @@
+"""The figures of notebook 04: scores, probabilities and losses, descent, learning rates, activations, three sets.
+
+They draw into a new pyplot figure and return nothing, so that a notebook shows each of them once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import PercentFormatter
+
+from utils.captchas import DIGITS
+from utils.figures import RIGHT, WRONG, mark_chance, show_picture
+
+PLAIN = "0.7"
+
+
+def plot_logits(image: np.ndarray, logits: np.ndarray, chances: np.ndarray, label: int, place: int) -> None:
+    """One captcha, the ten logits of one of its places, and the ten probabilities that softmax makes of them.
+
+    Args:
+        image: uint8 array of shape (height, width, 1).
+        logits: of shape (10,), as ``chances``.
+        label: the true digit, whose bars have another colour.
+    """
+    _, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 3.2), width_ratios=[1, 1.7, 1.7])
+    show_picture(left, image, f"place {place} says {label}")
+    for ax, values, form in ((middle, logits, "{:.1f}"), (right, chances, "{:.2f}")):
+        colors = [RIGHT if digit == label else PLAIN for digit in range(len(values))]
+        bars = ax.bar(range(len(values)), values, color=colors)
+        for bar, value in zip(bars, values, strict=True):
+            side = "bottom" if value >= 0 else "top"
+            ax.text(bar.get_x() + 0.4, value, form.format(value), ha="center", va=side, fontsize=8.5)
+        ax.axhline(0, color="0.3", linewidth=1)
+        ax.set_xticks(range(len(values)), list(DIGITS[: len(values)]))
+        ax.set_xlabel("digit (blue: the true one)")
+        ax.grid(axis="x", visible=False)
+        ax.margins(y=0.12)
+    middle.set_title("Ten logits: any numbers")
+    right.set_title("Softmax: ten probabilities")
+
+
+def plot_minus_log(points: Mapping[str, float]) -> None:
+    """The curve of minus the natural logarithm of a probability, with named points on it."""
+    _, ax = plt.subplots(figsize=(7.5, 3.4))
+    chances = np.linspace(0.004, 1, 400)
+    ax.plot(chances, -np.log(chances), color="0.4")
+    for (name, chance), color in zip(points.items(), (RIGHT, WRONG, "#009E73"), strict=False):
+        loss = -np.log(chance)
+        ax.plot(chance, loss, "o", color=color, markersize=9)
+        said = f"{name}: p = {chance:.2f}, loss {loss:.2f}"
+        side = "right" if chance > 0.5 else "left"
+        ax.annotate(
+            said, (chance, loss), (-4 if side == "right" else 10, 8), textcoords="offset points", ha=side, color=color,
+            weight="bold",
+        )  # fmt: skip
+    ax.set(
+        title="The loss is minus the logarithm of the true digit's probability",
+        xlabel="probability p of the true digit",
+    )
+    ax.set(ylabel="loss, −ln p", xlim=(0, 1.02), ylim=(-0.15, 5.6))
+
+
+def plot_descent(loss: Callable[[np.ndarray], np.ndarray], paths: Mapping[str, Sequence[float]]) -> None:
+    """One panel for each path: the curve of the loss, and the places of one weight on it, numbered step by step."""
+    _, axes = plt.subplots(1, len(paths), figsize=(11, 3.5), sharey=True, squeeze=False)
+    every = np.array([place for path in paths.values() for place in path])
+    weights = np.linspace(every.min() - 0.7, every.max() + 0.7, 300)
+    top = float(max(loss(weights)))
+    for ax, (title, path) in zip(axes.flat, paths.items(), strict=True):
+        path = np.array(path)
+        ax.plot(weights, loss(weights), color="0.6")
+        ax.plot(path, loss(path), "o-", color=RIGHT, linewidth=1.2, markersize=6)
+        labelled: list[float] = []
+        for number in (0, len(path) - 1, *range(1, len(path) - 1)):
+            if all(abs(path[number] - place) > 0.07 * np.ptp(weights) for place in labelled):
+                labelled.append(path[number])
+                back = path[number] - path[number - 1] if number else path[0] - path[1]
+                side = 9 if back > 0 else -9  # away from the point before
+                ax.annotate(
+                    f"{number}", (path[number], loss(path[number])), (side, 2), textcoords="offset points",
+                    ha="left" if side > 0 else "right", color=RIGHT, weight="bold",
+                )  # fmt: skip
+        ax.set(title=title, xlabel="weight w", ylim=(-0.05 * top, 1.05 * top))
+    axes.flat[0].set_ylabel("loss")
+
+
+def plot_probability_maps(maps: Mapping[str, np.ndarray], text: str) -> None:
+    """The 4 x 10 probabilities of one captcha at several moments; the true digit of each place has a frame.
+
+    Args:
+        maps: titles, and arrays of shape (length, 10).
+        text: what the captcha says.
+    """
+    _, axes = plt.subplots(1, len(maps), figsize=(12, 2.6), sharey=True, squeeze=False)
+    for ax, (title, chances) in zip(axes.flat, maps.items(), strict=True):
+        ax.imshow(chances, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        for (place, digit), chance in np.ndenumerate(chances):
+            color = "white" if chance > 0.5 else "black"
+            ax.text(digit, place, f"{100 * chance:.0f}", ha="center", va="center", fontsize=8.5, color=color)
+        for place, char in enumerate(text):
+            frame = Rectangle((int(char) - 0.5, place - 0.5), 1, 1, fill=False, edgecolor=WRONG, linewidth=2.5)
+            ax.add_patch(frame)
+        ax.set(title=title, xlabel="digit")
+        ax.set_xticks(range(chances.shape[1]), list(DIGITS))
+        ax.set_yticks(range(len(text)), [f"place {place}" for place in range(len(text))])
+        ax.grid(False)
+
+
+def running_mean(values: Sequence[float], width: int = 10) -> np.ndarray:
+    """The mean of each value and those before it, at most ``width`` in all."""
+    sums = np.cumsum(np.insert(np.asarray(values, float), 0, 0.0))
+    ends = np.arange(1, len(sums))
+    starts = np.maximum(ends - width, 0)
+    return (sums[ends] - sums[starts]) / (ends - starts)
+
+
+def plot_learning(curves: Mapping[str, Sequence[float]], title: str) -> None:
+    """The loss of every step as a thin line, and the mean of the last ten steps as a thick one; chance is dashed."""
+    _, ax = plt.subplots(figsize=(8, 3.4))
+    for (name, losses), color in zip(curves.items(), (RIGHT, WRONG), strict=False):
+        steps = np.arange(1, len(losses) + 1)
+        ax.plot(steps, losses, color=color, linewidth=0.8, alpha=0.5)
+        ax.plot(steps, running_mean(losses), color=color, label=name)
+    mark_chance(ax, np.log(10), f"guessing: ln 10 = {np.log(10):.2f}")
+    highest = max(max(losses) for losses in curves.values())
+    ax.set(title=title, xlabel="step", ylabel="loss", ylim=(0, min(highest, 3.5) * 1.08))
+    ax.legend(loc="lower left")
+
+
+def plot_sweep(rates: Sequence[float], losses: Sequence[float], steps: int) -> None:
+    """The loss after some steps against the learning rate, on a logarithmic axis; the lowest is marked."""
+    best = int(np.argmin(losses))
+    _, ax = plt.subplots(figsize=(8, 3.6))
+    mark_chance(ax, np.log(10), f"guessing: ln 10 = {np.log(10):.2f}")
+    ax.plot(rates, losses, "o-", color=RIGHT)
+    ax.plot(rates[best], losses[best], "o", color=WRONG, markersize=11)
+    ax.annotate(
+        f"lowest: {losses[best]:.2f} at {rates[best]:g}", (rates[best], losses[best]), (0, -18),
+        textcoords="offset points", ha="center", color=WRONG, weight="bold",
+    )  # fmt: skip
+    low, high = min(losses), max(*losses, np.log(10))
+    ax.set(title=f"Loss after {steps} steps, for each learning rate", xlabel="learning rate", ylabel="loss")
+    ax.set(xscale="log", ylim=(low - 0.2 * (high - low) - 0.05, high + 0.1 * (high - low)))
+    ax.set_xticks(rates, [f"{rate:.6f}".rstrip("0") for rate in rates])
+    ax.minorticks_off()
+    ax.legend(loc="lower left")
+
+
+def plot_activations(kinds: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+    """Histograms of how the activations of each layer differ from captcha to captcha, one row for each network.
+
+    Args:
+        kinds: name of the network, and for each of its layers the differences, as an array of any shape.
+    """
+    layers = list(next(iter(kinds.values())))
+    figure, axes = plt.subplots(len(kinds), len(layers), figsize=(12, 2.1 * len(kinds)), sharey=True, squeeze=False)
+    figure.get_layout_engine().set(wspace=0.02, hspace=0.06)
+    for row, (kind, differences) in enumerate(kinds.items()):
+        color = (WRONG, RIGHT)[row % 2]
+        reach = 3 * max(values.std() for values in differences.values())
+        for ax, layer in zip(axes[row], layers, strict=True):
+            values = differences[layer]
+            counts, edges = np.histogram(values, bins=41, range=(-reach, reach))
+            ax.stairs(counts / counts.max(), edges, fill=True, color=color)
+            ax.set(title=f"{layer}: {values.std():.2g}", xlim=(-reach, reach), yticks=[])
+            ax.tick_params(labelsize=8)
+            ax.title.set_fontsize(10)
+            ax.grid(False)
+        axes[row, 0].set_ylabel(kind, fontsize=10)
+
+
+def plot_parting(steps: Sequence[int], curves: Mapping[str, Sequence[float]], title: str) -> None:
+    """The loss on two sets of captchas while a network trains, with the distance between their ends."""
+    _, ax = plt.subplots(figsize=(8, 3.6))
+    for (name, losses), color, marker in zip(curves.items(), (RIGHT, WRONG), "os", strict=False):
+        ax.plot(steps, losses, marker=marker, color=color)
+        ax.annotate(
+            f"{name} {losses[-1]:.2f}", (steps[-1], losses[-1]), (9, 0), textcoords="offset points", va="center",
+            color=color, weight="bold", bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
+        )  # fmt: skip
+    mark_chance(ax, np.log(10), f"guessing: ln 10 = {np.log(10):.2f}")
+    ax.set(title=title, xlabel="step", ylabel="loss")
+    ax.set(xlim=(0, steps[-1] * 1.3), ylim=(-0.1, None))
+    ax.legend(loc="lower left")
+
+
+def plot_three_sets(counts: Mapping[str, int]) -> None:
+    """A bar of the three sets, as long as they have captchas, and below each what it decides."""
+    decides = {
+        "training": ("decides the weights:", "every step lowers the loss on it"),
+        "validation": ("decides settings:", "rate, steps,", "kind of network"),
+        "test": ("decides nothing:", "it measures the", "final network, once"),
+    }
+    _, ax = plt.subplots(figsize=(10, 2.2))
+    total, left = sum(counts.values()), 0.0
+    for (name, count), color in zip(counts.items(), (RIGHT, "#E69F00", "#009E73"), strict=False):
+        share = count / total
+        ax.barh(0, share, left=left, color=color, height=0.8, edgecolor="white", linewidth=3)
+        ax.text(
+            left + share / 2, 0, f"{name}\n{count:,}", ha="center", va="center", color="black" if left else "white",
+            weight="bold",
+        )  # fmt: skip
+        first, *rest = decides[name]
+        ax.text(left + share / 2, -0.55, first, ha="center", va="top", weight="bold", fontsize=10.5)
+        ax.text(left + share / 2, -0.83, "\n".join(rest), ha="center", va="top", fontsize=10)
+        left += share
+    ax.set(xlim=(0, 1), ylim=(-1.4, 0.45), xticks=[], yticks=[])
+    ax.grid(False)
+    for side in ax.spines.values():
+        side.set_visible(False)
+
+
+def plot_best_of(first: Sequence[float], second: Sequence[float], truth: float) -> None:
+    """Recipes that are equally good, measured on one set; the best of them is measured again on another."""
+    best = int(np.argmax(first))
+    _, ax = plt.subplots(figsize=(8, 3.4))
+    numbers = np.arange(1, len(first) + 1)
+    ax.axhline(truth, color="0.4", linestyle="--", linewidth=1.5, label=f"truth for all: {truth:.0%}")
+    ax.plot(numbers, first, "o", color=PLAIN, markersize=8, label="measured on the set that chooses")
+    ax.plot(numbers[best], first[best], "o", color=WRONG, markersize=10, label="the best one, chosen")
+    ax.plot(numbers[best], second[best], "s", color=RIGHT, markersize=10, label="the same one on new captchas")
+    arrow = {"arrowstyle": "->", "color": "0.3", "shrinkA": 8, "shrinkB": 8}
+    ax.annotate("", (numbers[best], second[best]), (numbers[best], first[best]), arrowprops=arrow)
+    ax.set(title="Twenty equally good recipes", xlabel="recipe", ylabel="captchas read whole")
+    ax.set_xticks(numbers[::2])
+    ax.margins(y=0.15)
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.grid(axis="x", visible=False)
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9.5)
