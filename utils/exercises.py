@@ -6,15 +6,20 @@ An exercise has a name, which its checker, its stub in a notebook and its soluti
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from utils.captchas import HEIGHT, WIDTH, draw_captcha, find_captchas
+from utils import room
+from utils.captchas import HEIGHT, WIDTH, draw_captcha, find_captchas, painter, seeded
+from utils.files import CourseError
 from utils.scores import wilson_interval
+from utils.workspace import open_workspace
 
 
 class Exercise(NamedTuple):
@@ -30,7 +35,7 @@ class Exercise(NamedTuple):
 
 
 def check(name: str, answer: object, **facts: object) -> None:
-    """Print what is to be said about an answer. Whatever the answer is, this never fails."""
+    """Say whether an answer is right, and note it in the workspace. Whatever the answer is, this never fails."""
     exercise, reason = EXERCISES[name], ""
     try:
         right = None if answer is None else exercise.judge(answer, **facts)
@@ -43,6 +48,17 @@ def check(name: str, answer: object, **facts: object) -> None:
         print(f"✅ {name}: right.")
     else:
         print(f"❌ {name}: not yet. Expected: {exercise.expected}.{reason} Hint: {exercise.hint}")
+    if right is not None:
+        _note(name, right)
+
+
+def _note(name: str, right: bool) -> None:
+    """Add an answer to the tally of the notebook's workspace; outside a notebook there is nothing to add to."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    workspace = getattr(shell, "user_ns", {}).get("workspace")
+    if workspace is not None:
+        with suppress(CourseError, OSError):  # a tally is never worth an error
+            room.note(open_workspace(workspace).root, name, right)
 
 
 def near(value: float, share: float = 0.01) -> Callable[[object], bool]:
@@ -91,6 +107,29 @@ def _drawn_otherwise(answer: object) -> bool:
     return given.size == (WIDTH, HEIGHT) and len(given.getcolors(WIDTH * HEIGHT)) > 1 and given.tobytes() not in plain
 
 
+def _on_white_paper(answer: object) -> bool:
+    """Whether `draw_captcha` would draw this, with white paper, for the text 2026 and seed 0."""
+    if not isinstance(answer, Image.Image):
+        raise TypeError(f"{type(answer).__name__} is no picture")
+    with seeded("captcha 0 2026"):
+        white = painter(WIDTH, HEIGHT).generate_image("2026", bg_color=(255, 255, 255))
+    return answer.convert("RGB").tobytes() == white.tobytes()
+
+
+def _levels(answer: object, picture: Image.Image, size: tuple[int, int]) -> bool:
+    """Whether this is the number of gray levels of a picture that was resized without mixing pixels."""
+    high, wide = size
+    near = picture.convert("RGB").convert("L").resize((wide, high), Image.Resampling.NEAREST)
+    return _number(answer) == len(np.unique(np.asarray(near)))
+
+
+def _unshuffled(answer: object, paths: Sequence[Path], test_count: int) -> bool:
+    """Whether these are the first characters of the texts that come first in sorted order."""
+    if isinstance(answer, str):
+        raise TypeError(f"{answer!r} is a text, no set")
+    return set(answer) == {path.stem[0] for path in sorted(paths)[:test_count]}
+
+
 def with_a_wrong_label(labels: np.ndarray, seed: int) -> np.ndarray:
     """A copy of the labels, an array of shape (captchas, length), in which one digit of one captcha is wrong."""
     chance = np.random.default_rng(seed + 7)
@@ -102,6 +141,30 @@ def with_a_wrong_label(labels: np.ndarray, seed: int) -> np.ndarray:
 
 def _planted(answer: object, labels: np.ndarray, planted: np.ndarray) -> bool:
     return _number(answer) == np.flatnonzero((labels != planted).any(axis=1))[0]
+
+
+def _finds_horizontal_edges(answer: object) -> bool:
+    """Whether a filter is above zero where dark lies over bright, and zero on even areas and vertical edges."""
+    weights = np.asarray(answer, dtype=float)
+    if weights.shape != (3, 3):
+        raise ValueError(f"its shape is {weights.shape}, not (3, 3)")
+    dark_over_bright = np.repeat([0.0, 0.0, 1.0], 3).reshape(3, 3), np.repeat([0.0, 1.0, 1.0], 3).reshape(3, 3)
+    even = [*(piece.T for piece in dark_over_bright), np.ones((3, 3))]
+    finds = all((piece * weights).sum() > 1e-6 for piece in dark_over_bright)
+    return finds and all(abs((piece * weights).sum()) < 1e-6 for piece in even)
+
+
+def _pools_smallest(answer: object, picture: np.ndarray) -> bool | None:
+    """Whether this function keeps the smallest number of each window."""
+    for side, stride in ((3, 2), (2, 2), (4, 1)):
+        given = answer(picture, side, stride)
+        if given is None:
+            return None  # the stub, whose body is still missing
+        windows = np.lib.stride_tricks.sliding_window_view(picture, (side, side))[::stride, ::stride]
+        expected = windows.min(axis=(2, 3))
+        if np.shape(given) != expected.shape or not np.allclose(given, expected):
+            return False
+    return True
 
 
 def _worst(answer: object, places: np.ndarray) -> bool:
@@ -116,6 +179,32 @@ def _breaks(answer: object, network: object, image: np.ndarray) -> bool:
     changed[:, int(_number(answer))] = 0
     before, after = probabilities(network, np.stack([image, changed])).argmax(axis=-1)
     return bool((before != after).any())
+
+
+def _half_conv5(answer: object, network: object) -> bool:
+    """Whether this is the number of parameters that are left with half of the filters in the last convolution."""
+    layers = [layer for layer in network.layers if layer.weights]
+    at = [layer.name for layer in layers].index("conv5")
+    after = next(layer for layer in layers[at:] if layer.name == "fc6")
+    lost = sum(np.prod(weight.shape) for layer in layers[at : layers.index(after)] for weight in layer.weights)
+    return _number(answer) == network.count_params() - (lost + np.prod(after.kernel.shape)) / 2
+
+
+def _without_scaling(answer: object, network: object, images: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether this share is read whole if gray levels are only brought to [-1, 1]; one captcha more or less is fine."""
+    read = np.stack(network.predict_on_batch(images / 127.5 - 1), axis=1).argmax(axis=-1)
+    return abs(_number(answer) - (read == labels).all(axis=1).mean()) <= 1.01 / len(labels)
+
+
+def _unread(answer: object, network: object, size: tuple[int, int], drawings: int = 20) -> bool:
+    """Whether these settings of the playground's sliders lie in their ranges and make most drawings be misread."""
+    from utils import playground
+
+    if not isinstance(answer, dict) or not answer:
+        raise TypeError(f"{answer!r} is no dict of settings")
+    fits = all(playground.SLIDERS[name][1] <= value <= playground.SLIDERS[name][2] for name, value in answer.items())
+    read = playground.read_drawings(network, size, [f"{1234 + 411 * number}" for number in range(drawings)], **answer)
+    return fits and read <= 0.5
 
 
 def _overlap(answer: object) -> bool:
@@ -150,13 +239,47 @@ def _lowest_threshold(answer: object, sure: np.ndarray, whole: np.ndarray, promi
 
 
 def _first_lost(answer: object, network: object, image: np.ndarray) -> bool:
-    """Whether this is the picture with less than half of it changed, of which all is read alike but the first digit."""
+    """Whether less than half of this picture is covered with paper, and all is read alike but the first digit."""
     from utils.model import probabilities
 
     changed = np.asarray(answer, dtype=np.uint8).reshape(image.shape)
     before, after = probabilities(network, np.stack([image, changed])).argmax(axis=-1)
-    small = (changed != image).mean() < 0.5
-    return bool(small and before[0] != after[0] and (before[1:] == after[1:]).all())
+    only_paper, small = (changed >= image).all(), (changed != image).mean() < 0.5  # paper is the brightest there is
+    return bool(only_paper and small and before[0] != after[0] and (before[1:] == after[1:]).all())
+
+
+def _nine_looks(answer: object, network: object, images: np.ndarray, shift: float = 1 / 56) -> bool | None:
+    """Whether this function averages over nine looks, as `averaged_probabilities` does over five."""
+    from utils.model import probabilities
+
+    found = answer(network, images)
+    if found is None:
+        return None  # the stub, whose body is still missing
+    height, width = images.shape[1:3]
+    far = round(width * shift)
+    wider = np.pad(images, ((0, 0), (far, far), (far, far), (0, 0)), mode="edge")
+    moves = [(down, right) for down in (0, far, 2 * far) for right in (0, far, 2 * far)]
+    moved = [wider[:, down : down + height, right : right + width] for down, right in moves]
+    total = sum(np.log(np.maximum(probabilities(network, some), 1e-12)) for some in moved)
+    mean = np.exp(total / len(moved))
+    logs = [np.log(np.maximum(chances, 1e-9)) for chances in (found, mean / mean.sum(axis=-1, keepdims=True))]
+    return bool(np.allclose(*logs, atol=0.01))  # of logarithms: sure probabilities hardly differ in themselves
+
+
+def _black_patch(answer: object, network: object, images: np.ndarray, digits: np.ndarray) -> bool | None:
+    """Whether this function covers as `utils.looking.cover` does, but with black: tried with a strip at four places."""
+    from utils.looking import chance_of
+
+    width = images.shape[2] // 4
+    found = answer(network, images, digits, images.shape[1], width, width)
+    if found is None:
+        return None
+    before, falls = chance_of(network, images, digits), []
+    for left in range(0, images.shape[2] - width + 1, width):
+        black = images.copy()
+        black[:, :, left : left + width] = 0
+        falls.append(before - chance_of(network, black, digits))
+    return bool(np.allclose(found.falls[:, :, 0], np.moveaxis(falls, 0, -1), atol=0.02))
 
 
 def _same_set(*right: str) -> Callable[[Sequence[str]], bool]:
@@ -194,6 +317,16 @@ EXERCISES = {
         near(36**5, 0),
         "how many choices are there for the first character? For the first two?",
     ),
+    "paper_colours": Exercise(
+        "a whole number of colours",
+        lambda answer: _number(answer) == 1,
+        "`max(picture.getcolors(10_000))[1]` is the most frequent colour of a picture, and a set keeps different ones.",
+    ),
+    "white_paper": Exercise(
+        "the picture of 2026 with seed 0 and white paper, 160 x 60 pixels",
+        _on_white_paper,
+        "call `generate_image(text, bg_color=(255, 255, 255))` in `draw_captcha`, and run both cells again.",
+    ),
     "palest": Exercise(
         "a text of four digits, in quotes",
         _palest,
@@ -215,6 +348,16 @@ EXERCISES = {
         gives((([2, 0, 2, 6],), "2026"), (([0, 0, 0, 7],), "0007")),
         "`str` turns one digit into a text, and `''.join` makes one text of many.",
     ),
+    "levels": Exercise(
+        "a whole number of gray levels",
+        _levels,
+        "`len(np.unique(gray(colour, size)))` counts the levels, after the cell of `gray` was changed and run.",
+    ),
+    "unshuffled": Exercise(
+        'a set of digits in quotes, such as {"3", "7"}',
+        _unshuffled,
+        "`path.stem[0]` is the first digit of a name. Collect those of `shuffled(paths, seed)[:test_count]`.",
+    ),
     "wrong_row": Exercise(
         "the number of a row, counted from 0",
         _planted,
@@ -230,11 +373,32 @@ EXERCISES = {
         "count the test texts that are in the set of the training texts, and divide by the number of *test* texts.",
     ),
     # Notebook 03
-    "steps_in_all": Exercise(
-        "a whole number of steps",
-        lambda answer, epochs, steps: _number(answer) == epochs * steps,
-        "in one epoch there are as many steps as there are whole batches.",
+    "horizontal_edge": Exercise(
+        "three lists of three numbers each",
+        _finds_horizontal_edges,
+        "the weights of one row are all equal, and all nine add up to 0. Mind the sign: bright is the larger number.",
     ),
+    "stride_for_28": Exercise(
+        "a whole number",
+        lambda answer: _number(answer) == 8,
+        "`(224 - 3) // stride + 1` places fit into one direction.",
+    ),
+    "min_pool": Exercise(
+        "a function like `max_pool` that returns an array",
+        _pools_smallest,
+        "for each window, return the smallest number. The size of the result stays that of `max_pool`.",
+    ),
+    "fc6_across": Exercise(
+        "a whole number",
+        lambda answer, units: _number(answer) == 5 * 12 * 256 * units,
+        "how high and wide are the 256 maps after the last pooling? Each of their numbers has a weight in each unit.",
+    ),
+    "smoother": Exercise(
+        "a share between 0 and 1 that is above that of the small start",
+        lambda answer, to_beat: to_beat < _number(answer) <= 1,
+        "the smaller the start, the less noise is left in the end. Divide it by more than 10.",
+    ),
+    # Notebook 04
     "cross_entropy": Exercise(
         "a function that returns a number",
         gives(
@@ -249,6 +413,27 @@ EXERCISES = {
         near(math.log(26), 0.005),
         "with ten digits it was the logarithm of ten.",
     ),
+    "one_step": Exercise(
+        "a learning rate",
+        near(0.5, 0.01),
+        "the step is the rate times the gradient; from 5 to 2 it must be 3, and the gradient at 5 is 6.",
+    ),
+    "less_overfitting": Exercise(
+        "the distance between the last two losses, smaller than with 200 captchas",
+        lambda answer, distance: 0 < _number(answer) < distance,
+        "`watched(400)` returns a network and its curves; take the last validation loss minus the last training loss.",
+    ),
+    "off_the_plateau": Exercise(
+        "a mean loss that is at least 0.05 lower than without your change",
+        lambda answer, to_beat: 0 < _number(answer) < to_beat - 0.05,
+        "divide the weights of each layer by the spread of what it gives, one layer after the other.",
+    ),
+    # Notebook 05
+    "steps_in_all": Exercise(
+        "a whole number of steps",
+        lambda answer, epochs, steps: _number(answer) == epochs * steps,
+        "in one epoch there are as many steps as there are whole batches.",
+    ),
     "fc6_weights": Exercise(
         "a whole number",
         lambda answer, network: _number(answer) == np.prod(network.get_layer("fc6").kernel.shape),
@@ -259,7 +444,17 @@ EXERCISES = {
         _same_set("mirror", "upside down"),
         "after which change can you no longer tell what the digits were, or read them in another order?",
     ),
-    # Notebook 04
+    "half_conv5": Exercise(
+        "a whole number",
+        _half_conv5,
+        "change 256 to 128 in the line of `conv5`, run that cell, and count with `new_network().count_params()`.",
+    ),
+    "one_batch": Exercise(
+        "a loss from 0 to half of ln 10",
+        lambda answer: 0 <= _number(answer) < math.log(10) / 2,
+        "try rates that are 10 and 100 times as large as 0.00001.",
+    ),
+    # Notebook 06
     "worst_output": Exercise(
         "0, 1, 2 or 3",
         _worst,
@@ -280,28 +475,48 @@ EXERCISES = {
         _breaks,
         "make one copy of the picture for each column, blacken it there, and let the network read all copies at once.",
     ),
-    # Notebook 05
+    "unscaled": Exercise(
+        "a share between 0 and 1",
+        _without_scaling,
+        "in `probabilities`, `some / 127.5 - 1` in the place of `scaled(some)` brings 0 to 255 to -1 to 1.",
+    ),
+    "unread": Exercise(
+        'a dict of sliders and their values, such as {"tilt": 45}, with which at least half of 20 captchas are misread',
+        _unread,
+        "find the slider that hurts most in the last figure, move it to its end, and add a second one.",
+    ),
+    # Notebook 07
     "fastest": Exercise(
         "a number of pictures a second, within a fiftieth",
         near(200 / 4.11, 0.02),
         "divide what the machine can do in a second by what one picture costs.",
     ),
+    "cheaper": Exercise(
+        "a number of GFLOP for one training picture, within a fiftieth",
+        near(1.84, 0.02),
+        "call `gflop` with an `alexnet` of the other size, and remember that training costs three times as much.",
+    ),
     "overlap": Exercise(
         "True or False",
         _overlap,
-        "`scores.wilson_interval` gives both; they overlap if the better one's lower end lies below the other's upper.",
+        "`scores.wilson_interval` gives both. They overlap if the better one's low end is below the other's high end.",
     ),
     "enough": Exercise(
         "a number of captchas, within a tenth",
         near(1.96**2 * 0.99 * 0.01 / 0.002**2, 0.1),
         "half the width of the interval is about 1.96 times the square root of p (1 - p) / n. Solve for n.",
     ),
+    "nine_looks": Exercise(
+        "a function like `averaged_probabilities` that averages over nine looks",
+        _nine_looks,
+        "add the four diagonal moves, such as (-far, -far), to the list of moves, and divide by 9.",
+    ),
     "own_recipe": Exercise(
         "an accuracy above that of the trial *as it is*",
         lambda answer, to_beat: to_beat < _number(answer) <= 1,
-        "with so few captchas, steps are what is missing: how could the same epochs have more of them?",
+        "with so few captchas, the network gets too few steps. How could the same epochs have more of them?",
     ),
-    # Notebook 06
+    # Notebook 08
     "one_wrong": Exercise(
         "a share between 0 and 1",
         _one_wrong,
@@ -310,28 +525,34 @@ EXERCISES = {
     "most_confused": Exercise(
         "a set of two digits",
         _most_confused,
-        "add up the four matrices, then add the mirrored matrix, `.T`, to that; and leave out the diagonal.",
+        "add up the four matrices, add the mirrored matrix, `.T`, to that, and leave out the diagonal.",
     ),
     "surely_wrong": Exercise(
         "the number of a row, counted from 0",
         lambda answer, sure, whole: _number(answer) in np.flatnonzero(~whole & (sure == sure[~whole].max())),
-        "give the captchas that were read whole a confidence of 0, with `np.where`, and look for the highest.",
+        "use `np.where` to give a confidence of 0 to all captchas that were read whole, and find the highest.",
     ),
     "threshold": Exercise(
         "a confidence between 0 and 1, not rounded",
         _lowest_threshold,
-        "try every confidence that occurs: of the captchas with at least this one, what share was read whole?",
+        "try every confidence in `sure`: of the captchas with at least that much, what share was read whole?",
     ),
     "covered": Exercise(
-        "a copy of the picture, less than half of it changed, in which only the first digit is read otherwise",
+        "a copy of the picture, less than half of it covered with paper, in which only the first digit is read "
+        "differently",
         _first_lost,
         "set some columns to `surest.max()`, which is paper, and try several places and widths at once.",
     ),
-    # Notebook 07
+    "black_patch": Exercise(
+        "a function like `cover` whose patch is black",
+        _black_patch,
+        "black is the gray value 0. Which line of `cover` says what the patch is made of?",
+    ),
+    # Notebook 09
     "label_mistake": Exercise(
         "one of the three letters, in quotes",
         lambda answer: answer == "B",
-        "multiply the four accuracies. Outputs that look at digits of their own err on different captchas.",
+        "multiply the four accuracies. Outputs that read different digits make their mistakes on different captchas.",
     ),
     "misfits": Exercise(
         "a function that returns a list of names",
@@ -342,7 +563,17 @@ EXERCISES = {
                 ["2741.png", "0042.png"],
             ),
         ),
-        "make a text of each row of labels, put `.png` behind it, and compare; a label of 0 is a digit too.",
+        "turn each row of labels into a text, add `.png`, and compare. A label of 0 is a digit too.",
+    ),
+    "moved_labels": Exercise(
+        "a mean loss",
+        lambda answer: 2.2 < _number(answer) < 2.7,
+        "use `tf.roll(label, 1, axis=0)` on each of the four labels. Take the mean of the last 50 losses.",
+    ),
+    "calm": Exercise(
+        "the highest loss of one training, below 3",
+        lambda answer: 2.2 < _number(answer) < 3,
+        "change only the learning rate, by a factor of a hundred.",
     ),
     "in_both": Exercise(
         "a function that returns a list of numbers",
@@ -351,11 +582,11 @@ EXERCISES = {
             ((_PICTURES[:4], _PICTURES[[5, 2, 6, 0]]), [1, 3]),
             ((_PICTURES[:1], _PICTURES[[0, 0, 3]]), [0, 1]),
         ),
-        "a picture's `tobytes()` can be put into a set, and a set knows at once whether it holds something.",
+        "put `tobytes()` of each training picture into a set. A set can tell at once whether it holds something.",
     ),
     "lines_to_change": Exercise(
         "a set of four line numbers",
         lambda answer: not isinstance(answer, str) and set(answer) == {1, 5, 8, 10},
-        "would another machine do the same in this line? Does the test stay as it is, and unseen? What is saved?",
+        "does each line do the same on another machine? Is the test set unchanged and unseen? What is saved?",
     ),
 }
