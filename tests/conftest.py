@@ -17,7 +17,8 @@ import yaml
 from utils.captchas import write_captchas
 from utils.files import REPO
 
-SIZE = 96  # pixels, of the pictures in the tests
+SIDE = 96  # pixels, of the pictures in the tests
+SIZE = (SIDE, SIDE)
 SMALL = REPO / "tests" / "small.yaml"
 
 
@@ -35,8 +36,23 @@ def records(captcha_folder) -> Path:
     from utils.tfrecords import write_records
 
     folder = captcha_folder.parent / "records"
-    write_records(captcha_folder, folder, 20, seed=0, image_size=SIZE)
+    write_records(captcha_folder, folder, 20, seed=0, size=SIZE)
     return folder
+
+
+def code_cells(nb) -> list:
+    """The cells of a notebook that hold code."""
+    return [cell for cell in nb.cells if cell.cell_type == "code"]
+
+
+def prose(nb) -> str:
+    """All text of a notebook."""
+    return "\n\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
+
+
+def name(path: Path) -> str:
+    """How a notebook is called in the list of tests."""
+    return f"{path.parent.name}/{path.stem}"
 
 
 class Course(NamedTuple):
@@ -51,9 +67,8 @@ class Course(NamedTuple):
 
 def run_course(folder: Path, *arguments: str, timeout: int = 900) -> subprocess.CompletedProcess:
     """Call ``python -m utils.run`` as a user does, but from ``folder``, which is not the repository."""
-    environment = os.environ | {"PYTHONPATH": str(REPO)}
     command = [sys.executable, "-m", "utils.run", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Notebook 07 makes mistakes on purpose: each must show itself, at small values too, in what the notebook prints."""
+"""Notebook 09 makes mistakes on purpose: each must show itself, at small values too, in what the notebook prints."""
 
 import re
 
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(scope="module")
 def printed(course) -> str:
-    nb = nbformat.read(course.runs / "07-autopsy-of-a-tutorial.ipynb", as_version=4)
+    nb = nbformat.read(course.runs / "09-autopsy-of-a-tutorial.ipynb", as_version=4)
     return "".join(output.get("text", "") for cell in nb.cells for output in cell.get("outputs", []))
 
 

@@ -155,7 +155,7 @@ def small_copy(notebook, workspace):
     nbformat.write(nb, copy)
 
 
-@pytest.mark.parametrize(("number", "bar"), [("00", False), ("01", True), ("04", True)])
+@pytest.mark.parametrize(("number", "bar"), [("00", False), ("01", True), ("06", True)])
 def test_a_notebook_runs_in_the_browser(lab, page, tmp_path, number, bar):
     notebook = find_notebook(number)
     stored = [output for cell in nbformat.read(notebook, as_version=4).cells for output in cell.get("outputs", [])]

@@ -1,5 +1,6 @@
 """The course as a book of static pages: complete, linked, and readable without a network, in light and in dark."""
 
+import os
 import re
 import subprocess
 import sys
@@ -15,14 +16,20 @@ SHOTS = REPO / "runs" / "book"
 OUTSIDE = re.compile(r"(https?:)?//", re.I)
 
 
-@pytest.fixture(scope="module")
-def book(tmp_path_factory):
-    """The folder of a freshly made book; a warning of its maker, such as a link that leads nowhere, is an error."""
-    folder = tmp_path_factory.mktemp("book")
+def make_book(folder, **variables):
+    """Make the book in ``folder``; a warning of its maker, such as a link that leads nowhere, is an error."""
     command = ["-M", "html", str(REPO), str(folder), "-c", str(REPO / "docs"), "-q", "-W", "--keep-going"]
-    done = subprocess.run([sys.executable, "-m", "sphinx", *command], capture_output=True, text=True, timeout=300)
+    environment = {name: value for name, value in os.environ.items() if name != "TEACHER"} | variables
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", *command], env=environment, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return folder / "html"
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    return make_book(tmp_path_factory.mktemp("book"))
 
 
 class Page(HTMLParser):
@@ -86,17 +93,44 @@ def test_every_notebook_has_its_page_with_its_pictures(book):
         path = (book / notebook.relative_to(REPO)).with_suffix(".html")
         page = Page(path)
         cells = nbformat.read(notebook, as_version=4).cells
-        expected = sum("image/png" in output.get("data", {}) for cell in cells for output in cell.get("outputs", []))
-        assert len(page.pictures) == expected, notebook.name
-        for source, description in page.pictures.items():
-            assert (path.parent / source).stat().st_size > 1000
-            assert description and ".png" not in description, f"{notebook.name}: a picture without a description"
+        shown = [cell for cell in cells for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
+        in_text = sum(cell.source.count("![") for cell in cells if cell.cell_type == "markdown")
+        assert len(page.pictures) == len(shown) + in_text, notebook.name
+        assert all(page.pictures.values()), f"{notebook.name}: a picture without a description"
+        assert all((path.parent / source).stat().st_size > 1000 for source in page.pictures)
+        for cell in shown:
+            assert cell.metadata.get("alt") in page.pictures.values(), f"{notebook.name}: {cell.source[:40]}"
+
+
+def test_the_answers_to_guesses_are_folded(book):
+    for notebook in NOTEBOOKS:
+        cells = nbformat.read(notebook, as_version=4).cells
+        folded = [cell for cell in cells if "hide-output" in cell.metadata.get("tags", []) and cell.outputs]
+        text = (book / notebook.relative_to(REPO)).with_suffix(".html").read_text(encoding="utf-8")
+        assert len(re.findall(r"<details class=\"[^\"]*\bhide\b", text)) == len(folded), notebook.name
+
+
+def test_notes_for_teachers_are_shown_to_teachers_only(book, tmp_path):
+    pages = [notebook.relative_to(REPO).with_suffix(".html") for notebook in NOTEBOOKS]
+    assert not any("For the teacher" in (book / page).read_text(encoding="utf-8") for page in pages)
+    theirs = make_book(tmp_path, TEACHER="1")
+    for notebook, page in zip(NOTEBOOKS, pages, strict=True):
+        text = "\n".join(cell.source for cell in nbformat.read(notebook, as_version=4).cells)
+        notes = len(re.findall(r"^<!-- teacher: ", text, re.M))
+        assert (theirs / page).read_text(encoding="utf-8").count("For the teacher") == notes, page
 
 
 def test_every_page_leads_to_every_other(book):
     pages = {path for path in book.rglob("*.html") if path.name not in {"index.html", "search.html"}}
     pages = {path for path in pages if "_static" not in path.parts}
-    sources = [*NOTEBOOKS, *SOLUTIONS, REPO / "README.md", *REPO.glob("docs/*.md"), *REPO.glob("teaching/*.md")]
+    sources = [
+        *NOTEBOOKS,
+        *SOLUTIONS,
+        REPO / "README.md",
+        REPO / "CONTRIBUTING.md",
+        *REPO.glob("docs/*.md"),
+        *REPO.glob("teaching/*.md"),
+    ]
     assert len(pages) == len(sources)
     for path in pages:
         links = [link.partition("#")[0] for link in Page(path).links if not OUTSIDE.match(link)]
@@ -128,7 +162,7 @@ def test_it_can_be_read_in_a_browser_without_a_network(browser, book, scheme):
         )
         assert widths and min(widths) > 100, notebook.name
     page.screenshot(path=SHOTS / f"{NOTEBOOKS[-1].stem}-{scheme}.png", full_page=True)
-    answer = page.locator("details").first
+    answer = page.locator("details:not(.hide)").first
     assert answer.locator("p").first.is_hidden()
     answer.locator("summary").click()
     assert answer.locator("p").first.is_visible()
