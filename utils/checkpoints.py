@@ -31,12 +31,16 @@ def fingerprint(network: keras.Model) -> str:
     """
     config = network.get_config() | {"name": ""}  # such as functional_7, by the order of making
     text = json.dumps(_without_dtypes(config), sort_keys=True, default=str)
-    for index, layer in enumerate(network.layers):
-        text = text.replace(f'"{layer.name}"', f'"{index}"')
+    for index, step in enumerate(network.operations):  # layers, and operations such as `x + y`
+        text = text.replace(f'"{step.name}"', f'"{index}"')
+    own = {type(layer) for layer in network.layers}  # a layer that was written in a notebook may do anything
+    text += code_of(*own, *(layer.function for layer in network.layers if hasattr(layer, "function")))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _without_dtypes(config: object) -> object:
+    if isinstance(config, dict) and config.get("class_name") == "__lambda__":
+        return "a function, see `code_of`"  # else its code with the name of a temporary file
     if isinstance(config, dict):
         return {name: _without_dtypes(value) for name, value in config.items() if name != "dtype"}
     return [_without_dtypes(value) for value in config] if isinstance(config, list | tuple) else config
@@ -85,8 +89,9 @@ def resume(network: keras.Model, folder: Path, settings: dict) -> list[dict]:
         CourseError: the file to go on from is damaged, or another training is under way in ``folder``.
     """
     if folder not in _kept:  # until `finish`, or until this process ends
-        _kept[folder] = ExitStack()
-        _kept[folder].enter_context(held(folder))
+        stack = ExitStack()
+        stack.enter_context(held(folder))  # first: a folder that is refused is not kept
+        _kept[folder] = stack
     done = _finished(network, folder, settings)
     states = sorted((folder / CHECKPOINT).glob("epoch-*.npz"))
     if done or not states:
@@ -101,27 +106,38 @@ def resume(network: keras.Model, folder: Path, settings: dict) -> list[dict]:
     require(len(values) == len(variables), f"{shown(states[-1])} is of another network: delete it and run {TRAIN}.")
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
-    return about["epochs"]
+    return _told(about["epochs"], settings)
 
 
 def _finished(network: keras.Model, folder: Path, settings: dict) -> list[dict]:
     """The history of a finished training with these settings, whose weights are loaded; others are moved aside."""
-    if not ((folder / HISTORY).exists() and (folder / MODEL).exists()):
-        return []
-    found = read_json(folder / HISTORY, settings=dict, epochs=list)
+    begun = any((folder / CHECKPOINT).glob("epoch-*.npz"))
+    if not (folder / MODEL).exists() or (begun and not (folder / HISTORY).exists()):
+        return []  # a model with a checkpoint and no history: `finish` was killed between its two files
+    found = {"settings": {}, "epochs": []}
+    if (folder / HISTORY).exists():
+        found = read_json(folder / HISTORY, settings=dict, epochs=list)
     if found["settings"] == _as_json(settings):
         size = tuple(network.input_shape[1:3])
         network.set_weights(load_model(folder / MODEL, size, len(network.outputs)).get_weights())
-        return found["epochs"]
+        return _told(found["epochs"], settings)
     number = 1
     while (aside := folder.with_name(f"{folder.name}-{number}")).exists():
         number += 1
     aside.mkdir(parents=True)
     for name in (MODEL, HISTORY):
-        (folder / name).rename(aside / name)
+        if (folder / name).exists():
+            (folder / name).rename(aside / name)
     print(f"The model in {shown(folder)} was trained with other settings ({_difference(found['settings'], settings)}).")
     print(f"It is kept in {shown(aside)}, and a new training starts.")
     return []
+
+
+def _told(epochs: list[dict], settings: dict) -> list[dict]:
+    """The same epochs, after saying how many there are."""
+    wanted = f" of {settings['epochs']}" if "epochs" in settings else ""
+    print(f"{len(epochs)}{wanted} epochs with these settings were done before: going on from there.")
+    return epochs
 
 
 def _as_json(value: object) -> object:

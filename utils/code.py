@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import dis
 import hashlib
 import inspect
 import linecache
 import textwrap
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from types import CodeType
 
 
@@ -54,37 +57,84 @@ def definitions(source: str) -> dict[str, str]:
     return {node.name: ast.unparse(plain(node)) for node in ast.parse(source).body if isinstance(node, kinds)}
 
 
+PLAIN = (int, float, complex, str, bytes, type(None))  # values whose `repr` says all about them
+
+
 def code_of(*functions: Callable) -> str:
     """A short fingerprint of what these functions do, and the functions beside them that they call.
 
-    It changes with the code, not with comments, docstrings or the place where the functions are written.
+    It changes with the code, with default values, and with plain values that the code takes from around it. It does not
+    change with comments, docstrings or the place where the functions are written.
     """
-    seen: dict[str, str] = {}
+    seen: dict[object, str] = {}
     for function in functions:
         _collect(function, seen)
-    text = "\n".join(seen[name] for name in sorted(seen))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join(sorted(seen.values())).encode()).hexdigest()[:16]
 
 
-def _collect(function: Callable, seen: dict[str, str]) -> None:
+def _collect(function: Callable, seen: dict[object, str]) -> None:
+    """Note what a function or class does, and all that it uses."""
+    if isinstance(function, partial):
+        given = {str(place): value for place, value in enumerate(function.args)} | function.keywords
+        return _collect_all({"function": function.func} | given, function, seen)
+    function = getattr(function, "__func__", function)  # of a method
     function = inspect.unwrap(getattr(function, "python_function", function))  # what `tf.function` and others wrap
-    name = getattr(function, "__name__", "")
-    if name in seen or not (inspect.isfunction(function) or inspect.isclass(function)):
+    if not (inspect.isfunction(function) or inspect.isclass(function)):
+        if _ours(type(function)) and id(function) not in seen:  # an object of a class with `__call__`
+            seen[id(function)] = "an object"
+            _collect_all({"class": type(function), **vars(function)}, function, seen)
         return
-    if not function.__module__.startswith(("__main__", "utils.")) or function.__module__ == "utils.files":
+    if id(function) in seen or not _ours(function):
         return
-    seen[name] = _tree(function)
+    seen[id(function)] = _tree(function)
     inner = [function] if inspect.isfunction(function) else [one for one in vars(function).values() if callable(one)]
-    for one in map(inspect.unwrap, inner):
-        for used in _names(getattr(one, "__code__", None)):
-            if callable(found := getattr(one, "__globals__", {}).get(used)):
-                _collect(found, seen)
+    for one in filter(inspect.isfunction, map(inspect.unwrap, inner)):
+        _collect_all(_around(one), one, seen)
+    if inspect.isclass(function):
+        _collect_all(dict(enumerate(function.__bases__)), function, seen)
 
 
-def _names(code: CodeType | None) -> set[str]:
-    """The names that a function looks up outside itself, and those of functions inside it."""
-    inside = [_names(const) for const in code.co_consts if isinstance(const, CodeType)] if code else []
-    return set(code.co_names).union(*inside) if code else set()
+def _is_plain(value: object) -> bool:
+    if isinstance(value, tuple | list | dict):
+        return all(map(_is_plain, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, PLAIN)
+
+
+def _ours(function: Callable) -> bool:
+    module = getattr(function, "__module__", None) or ""
+    return module.startswith(("__main__", "utils.")) and module != "utils.files"
+
+
+def _collect_all(used: dict, by: object, seen: dict[object, str]) -> None:
+    """Note the plain values among those that ``by`` uses, and all functions and classes."""
+    for name, value in used.items():
+        if _is_plain(value):
+            seen[id(by), name] = f"{name} = {value!r}"
+        elif callable(value):
+            _collect(value, seen)
+
+
+def _around(function: Callable) -> dict[str, object]:
+    """What a function takes from around itself: default values, variables of a function outside it, and globals.
+
+    Plain globals of a module of `utils` never change, so they are left out.
+    """
+    defaults = function.__defaults__ or ()
+    names = function.__code__.co_varnames[: function.__code__.co_argcount][-len(defaults) :] if defaults else ()
+    found = {f"{name} by default": value for name, value in zip(names, defaults, strict=True)}
+    found |= {f"{name} by default": value for name, value in (function.__kwdefaults__ or {}).items()}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        with suppress(ValueError):  # not set yet
+            found[name] = cell.cell_contents
+    there = {name: function.__globals__[name] for name in _names(function.__code__) if name in function.__globals__}
+    plain = function.__module__.startswith("__main__")
+    return found | {name: value for name, value in there.items() if plain or not _is_plain(value)}
+
+
+def _names(code: CodeType) -> set[str]:
+    """The globals that a function looks up, and those of functions inside it."""
+    own = {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
+    return own.union(*(_names(const) for const in code.co_consts if isinstance(const, CodeType)))
 
 
 def _tree(function: Callable) -> str:
@@ -98,5 +148,13 @@ def _tree(function: Callable) -> str:
     try:
         source = textwrap.dedent(inspect.getsource(function))
         return definitions(source).get(name, source)
-    except (OSError, TypeError):  # typed at a prompt that keeps no source
-        return " ".join(one.__code__.co_code.hex() for one in methods or [function])
+    except (OSError, TypeError):  # a class without methods in a notebook, or code typed where no source is kept
+        codes = [_compiled(one.__code__) for one in (methods or [function]) if inspect.isfunction(one)]
+        values = {key: value for key, value in vars(function).items() if key[0] != "_" and _is_plain(value)}
+        return f"{name} {sorted(values.items())} {codes}"
+
+
+def _compiled(code: CodeType) -> str:
+    """What a function is compiled to, with its constants and the names that it looks up."""
+    constants = [_compiled(const) if isinstance(const, CodeType) else repr(const) for const in code.co_consts]
+    return f"{code.co_code.hex()} {constants} {code.co_names}"

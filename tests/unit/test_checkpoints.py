@@ -9,7 +9,7 @@ from conftest import SIZE
 
 from utils import checkpoints, training
 from utils.files import CourseError
-from utils.model import alexnet, keras, layers, load_model, probabilities
+from utils.model import alexnet, keras, layers, load_model, probabilities, save_model
 from utils.tfrecords import read_records
 
 SETTINGS = {"epochs": 4}
@@ -125,6 +125,33 @@ def test_no_two_processes_train_in_one_folder(tmp_path):
     assert other.returncode == 1 and "Another run is writing in" in other.stderr
 
 
+def test_a_refused_training_stays_refused(tmp_path):
+    """The cell is run again while another process still trains there."""
+    code = f"""
+import time
+from pathlib import Path
+from utils.workspace import held
+with held(Path({str(tmp_path)!r})):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+    other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout.readline() == "held\n"
+        for _ in range(2):
+            with pytest.raises(CourseError, match="Another run is writing in"):
+                checkpoints.resume(new_network(), tmp_path, SETTINGS)
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_a_model_without_its_history_is_kept_aside_too(tmp_path, capsys):
+    save_model(new_network(), tmp_path / "model" / "alexnet.keras")
+    assert checkpoints.resume(new_network(), tmp_path / "model", SETTINGS) == []
+    assert (tmp_path / "model-1" / "alexnet.keras").exists() and "kept in" in capsys.readouterr().out
+
+
 def test_the_fingerprint_is_that_of_the_architecture():
     """Layers, shapes, strides and first weights count; number types, values, and invented names do not."""
     same = checkpoints.fingerprint(alexnet(SIZE, fc_units=16))
@@ -146,3 +173,20 @@ def test_the_fingerprint_is_that_of_the_architecture():
 
     assert two_layers(4) == two_layers(4)
     assert len({two_layers(4), two_layers(5), two_layers(4, "zeros"), two_layers(4, relu=False)}) == 4
+
+
+def test_the_fingerprint_knows_operations_and_layers_of_ones_own():
+    """`x + y` is no layer, and has another name each time; a layer of a notebook may do anything in its `call`."""
+
+    def added():
+        x = inputs = keras.Input((4,))
+        return checkpoints.fingerprint(keras.Model(inputs, layers.Dense(4)(x) + x))
+
+    def own(source):
+        namespace = {"__name__": "__main__", "layers": layers}
+        exec(f"class Mine(layers.Layer):\n    def call(self, x):\n        return {source}", namespace)
+        inputs = keras.Input((4,))
+        return checkpoints.fingerprint(keras.Model(inputs, namespace["Mine"]()(inputs)))
+
+    assert added() == added()
+    assert own("x * 2") == own("x * 2") != own("x * 3")

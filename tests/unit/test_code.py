@@ -59,3 +59,36 @@ def test_the_fingerprint_follows_what_a_function_calls(tmp_path, monkeypatch):
         folder.mkdir()
         found[number] = code_of(changed(folder, monkeypatch, text))
     assert found[0] == found[2] != found[1]
+
+
+def fingerprints(tmp_path, monkeypatch, *sources):
+    found = []
+    for number, source in enumerate(sources):
+        folder = tmp_path / f"version-{number}"
+        folder.mkdir()
+        found.append(code_of(changed(folder, monkeypatch, source)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("source", "old", "new"),
+    [
+        ("K = 3\n\n\ndef outer(x):\n    return K * x\n", "K = 3", "K = 4"),
+        ("def outer(x, k=3):\n    return k * x\n", "k=3", "k=4"),
+        (
+            "def make(k):\n    def outer(x):\n        return k * x\n    return outer\n\n\nouter = make(3)\n",
+            "(3)",
+            "(4)",
+        ),
+        (
+            "from functools import partial\n\n\ndef f(x, k):\n    return k * x\n\n\nouter = partial(f, k=3)\n",
+            "k=3",
+            "k=4",
+        ),
+        ("class Scale:\n    k = 3\n\n\ndef outer(x):\n    return Scale.k * x\n", "k = 3", "k = 4"),
+    ],
+    ids=["a global value", "a default", "a closure", "a partial", "a class without methods"],
+)
+def test_what_a_function_takes_from_around_counts(tmp_path, monkeypatch, source, old, new):
+    first, again, other = fingerprints(tmp_path, monkeypatch, source, source, source.replace(old, new))
+    assert first == again != other
