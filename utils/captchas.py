@@ -1,4 +1,4 @@
-"""Draw captchas: the same seed gives the same pictures, byte for byte. Introduced in notebook 01."""
+"""Draw captchas: the same seed gives the same pictures, byte for byte.."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import random
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
@@ -17,7 +18,7 @@ import cloudpickle
 from PIL import Image
 
 from utils.code import code_of
-from utils.files import CourseError, check_settings, require, shown, write_aside, write_json
+from utils.files import CourseError, cause, check_settings, require, shown, write_aside, write_json
 from utils.machine import cores
 from utils.progress import progress
 from utils.workspace import held
@@ -59,6 +60,7 @@ def draw_texts(count: int, seed: int, chars: str = DIGITS, length: int = LENGTH)
     Raises:
         CourseError: ``count`` is below 1 or above the number of different texts.
     """
+    require(type(length) is int and 1 <= length <= 12, f"length is {length!r}, but must lie between 1 and 12.")
     base, possible = len(chars), len(chars) ** length
     require(
         1 <= count <= possible,
@@ -83,8 +85,10 @@ def draw_captcha(text: str, seed: int | str, width: int = WIDTH, height: int = H
 
 def write_captcha(text: str, folder: Path, seed: int, draw: Callable[[str, int], Image.Image] = draw_captcha) -> None:
     """Draw ``text`` into ``folder/text.png``, which appears only when it is whole."""
+    picture = draw(text, seed)
+    require(isinstance(picture, Image.Image), f"The function that draws returned {type(picture).__name__}, no picture.")
     with write_aside(folder / f"{text}.png") as part:
-        draw(text, seed).save(part, format="png")
+        picture.save(part, format="png")
 
 
 def write_captchas(
@@ -155,9 +159,19 @@ def _drawn(texts: Sequence[str], folder: Path, seed: int, processes: int, draw: 
             yield write_captcha(text, folder, seed, draw)
         return
     # cloudpickle takes a function along that was written in a notebook, which no other process could import.
-    with drawing_pool(processes, _receive, cloudpickle.dumps((folder, seed, draw))) as pool:
+    try:
+        task = cloudpickle.dumps((folder, seed, draw))
+    except Exception as error:  # anything that a learner's function takes along may refuse
+        raise CourseError(
+            f"The function that draws cannot go to other processes ({cause(error)}): set processes = 1."
+        ) from error
+    with drawing_pool(processes, _receive, task) as pool:
         try:
             yield from pool.map(_write_received, texts, chunksize=16)
+        except BrokenProcessPool as error:
+            raise CourseError(
+                "A process that draws has died, most often for want of memory: set processes = 1."
+            ) from error
         except BaseException:  # an interrupt too: it waits for the pictures under way, not for all that were asked for
             pool.shutdown(wait=False, cancel_futures=True)
             raise

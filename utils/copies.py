@@ -12,6 +12,7 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from utils.files import REPO, CourseError, cause, read_json, shown, write_aside, write_json
@@ -44,14 +45,16 @@ def make_copies(notebooks: Path = NOTEBOOKS, copies: Path = COPIES, fresh: bool 
         CourseError: the folder of the copies cannot be written to.
     """
     record, said, kept = copies / MADE, [], []
-    made = read_json(record) if record.exists() else {}
+    made = {}
+    with suppress(CourseError):  # a damaged note never costs a copy
+        made = read_json(record) if record.exists() else {}
     aside = next(
         copies / f"before-{number}" for number in range(1, 10_000) if not (copies / f"before-{number}").exists()
     )
     for original in sorted(notebooks.glob("**/[0-9][0-9]-*.ipynb")):
         name = original.relative_to(notebooks).as_posix()
         copy, newest = copies / name, cells_of(original)
-        if copy.exists() and made.get(name) != cells_of(copy):  # the learner has changed it
+        if copy.exists() and cells_of(copy) not in (made.get(name), newest):  # the learner has changed it
             if not fresh:
                 kept += [name] if newest != made.get(name) else []
                 continue

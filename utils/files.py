@@ -91,16 +91,17 @@ def write_json(path: Path, value: object) -> None:
         part.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
 
 
-def read_json(path: Path, **kinds: type) -> dict:
+def read_json(path: Path, mend: str = "", **kinds: type) -> dict:
     """Read a JSON file that this course wrote.
 
     Args:
+        mend: what to do about a damaged file, if it is not to delete its folder.
         kinds: names that must stand in it, each with the type of its value.
 
     Raises:
         CourseError: the file cannot be read, is not JSON, or lacks one of these names.
     """
-    again = f"delete {shown(path.parent)} and run this again."
+    again = mend or f"delete {shown(path.parent)} and run this again."
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -125,7 +126,11 @@ def check_settings(path: Path, settings: dict, made_by: str) -> bool:
     found = read_json(path)
     different = [key for key in settings if found.get(key) != settings[key]]
     if different:
-        what = ", ".join(f"{key} {str(found.get(key))[:60]} instead of {settings[key]}" for key in different)
+        words = {"drawn_by": "another function draws", "made_by": "another function makes them"}
+        what = ", ".join(
+            words.get(key) or f"{key} {str(found.get(key))[:60]} instead of {str(settings[key])[:60]}"
+            for key in different
+        )
         raise CourseError(
             f"{shown(path.parent)} was made with other settings ({what}): "
             f"delete that folder, or choose another `workspace`, and run {made_by} again."

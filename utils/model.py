@@ -11,10 +11,10 @@ import numpy as np
 from utils.captchas import DIGITS, LENGTH
 from utils.fast import FusedBatchNormalization, keras
 from utils.files import CourseError, cause, require, shown, write_aside
+from utils.parameters import smallest_side
 from utils.quiet import tf
 
 layers = keras.layers
-SMALLEST_IMAGE = 67  # pixels: below it, the last max-pooling has nothing left to pool
 TRAIN = "05-train-alexnet.ipynb"
 
 
@@ -94,17 +94,12 @@ def alexnet(
     return keras.Model(inputs, outputs, name="alexnet")
 
 
-def _smallest(stride: int) -> int:
-    """The smallest height or width that leaves the last max-pooling something to pool."""
-    return 11 + (SMALLEST_IMAGE - 11) // 4 * stride
-
-
 def _big_enough(size: tuple[int, int], strides: tuple[int, int]) -> bool:
-    return all(side >= _smallest(stride) for side, stride in zip(size, strides, strict=True))
+    return all(side >= smallest_side(stride) for side, stride in zip(size, strides, strict=True))
 
 
 def _too_small(size: tuple[int, int], strides: tuple[int, int]) -> str:
-    down, across = map(_smallest, strides)
+    down, across = map(smallest_side, strides)
     return (
         f"image_height is {size[0]} and image_width {size[1]}, but with these strides AlexNet needs at least {down} "
         f"and {across} pixels."

@@ -134,6 +134,11 @@ def check_names(names: Iterable[str], chosen: Mapping[str, Iterable[str]], other
         raise CourseError(f"No notebook has a parameter called {name[:80]!r}. {hint}")
 
 
+def smallest_side(stride: int) -> int:
+    """The smallest height or width in pixels: its 15 places of the first filters (11 pixels) become 7, 3 and 1."""
+    return 11 + 14 * stride
+
+
 def _check_together(values: Mapping[str, object]) -> None:
     captchas, test, validation = (values.get(f"{name}_count") for name in ("captcha", "test", "validation"))
     if captchas is not None and test is not None:
@@ -143,10 +148,13 @@ def _check_together(values: Mapping[str, object]) -> None:
             f"captcha_count is {captchas:,}, of which {kept} {'leave' if validation else 'leaves'} no captcha for "
             "training: draw more captchas, or keep fewer of them.",
         )
+    require(
+        values.get("batch_size") != 1 or not values.get("batch_norm"),
+        "batch_size is 1, but batch_norm compares the captchas of a batch: take at least 2, or batch_norm = False.",
+    )
     for length, stride in (("image_height", "stride_down"), ("image_width", "stride_across")):
         if length in values and stride in values:
-            # The first filters (11 pixels) must find 15 places, so that three poolings leave at least one.
-            needed = 11 + 14 * values[stride]
+            needed = smallest_side(values[stride])
             require(
                 values[length] >= needed,
                 f"{length} is {values[length]}, too small for {stride} {values[stride]}: take at least {needed} "

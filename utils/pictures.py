@@ -1,10 +1,11 @@
-"""Pictures of any kind as a person sees them, and as the network does. Introduced in notebook 02. No TensorFlow."""
+"""Pictures of any kind as a person sees them, and as the network does.. No TensorFlow."""
 
 from __future__ import annotations
 
 import warnings
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -58,7 +59,7 @@ def gray(picture: Image.Image, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(as_seen(picture).convert("L").resize((width, height), Image.Resampling.BILINEAR))
 
 
-def open_picture(path: str | Path) -> Image.Image:
+def open_picture(path: Path) -> Image.Image:
     """A picture file as a person sees it, read whole.
 
     Raises:
@@ -70,34 +71,44 @@ def open_picture(path: str | Path) -> Image.Image:
     try:
         require(not path.is_dir(), f"{shown(path)} is a folder, not a picture: choose a file in it.")
         require(path.is_file() or not path.exists(), f"{shown(path)} is no ordinary file, and so no picture.")
+        # Pillow maps a file that it opens by name into memory, and then turns some TIFF pictures wrongly.
+        with open(path, "rb") as file:
+            return read_picture(file, shown(path))
+    except FileNotFoundError as error:
+        raise CourseError(f"There is no file {shown(path)}: check its name and folder.") from error
+    except (OSError, ValueError) as error:  # no right to read, or a name that no file can have
+        raise CourseError(f"{shown(path)} cannot be read: {cause(error)}.") from error
+
+
+def read_picture(file: BinaryIO, name: str) -> Image.Image:
+    """A picture as a person sees it, read whole from an open file.
+
+    Args:
+        name: of the file, for the sentence.
+
+    Raises:
+        CourseError: it is too large, or no whole picture.
+    """
+    too_large = "far too many for a captcha: cut out the captcha and save it again."
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on odd files: what matters raises below
-            # Pillow maps a file that it opens by name into memory, and then turns some TIFF pictures wrongly.
-            with open(path, "rb") as file, Image.open(file) as picture:
-                pixels = picture.width * picture.height
-                require(pixels <= MOST_PIXELS, _too_large(path, f"{picture.width:,} x {picture.height:,} pixels"))
+            with Image.open(file) as picture:
+                size = f"{picture.width:,} x {picture.height:,} pixels"
+                require(picture.width * picture.height <= MOST_PIXELS, f"{name} has {size}, {too_large}")
                 picture.load()
                 return as_seen(picture).copy()
     except CourseError:
         raise
-    except FileNotFoundError as error:
-        raise CourseError(f"There is no file {shown(path)}: check its name and folder.") from error
     except Image.DecompressionBombError as error:
-        raise CourseError(_too_large(path, "more pixels than Pillow opens")) from error
+        raise CourseError(f"{name} has more pixels than Pillow opens, {too_large}") from error
     except MemoryError as error:
-        raise CourseError(_too_large(path, "more pixels than fit into the memory")) from error
-    except PermissionError as error:
-        raise CourseError(f"{shown(path)} cannot be read: {cause(error)}.") from error
+        raise CourseError(f"{name} has more pixels than fit into the memory, {too_large}") from error
     except UnidentifiedImageError as error:
-        empty = not path.stat().st_size
-        why = "it is empty" if empty else "it is of no kind that Pillow knows"
-        raise CourseError(f"{shown(path)} is not a whole picture ({why}): draw or save it again.") from error
+        why = "it is of no kind that Pillow knows" if file.seek(0, 2) else "it is empty"
+        raise CourseError(f"{name} is not a whole picture ({why}): draw or save it again.") from error
     except Exception as error:  # each of Pillow's readers fails in its own way on a damaged file
-        raise CourseError(f"{shown(path)} is not a whole picture ({cause(error)}): draw or save it again.") from error
-
-
-def _too_large(path: Path, how_large: str) -> str:
-    return f"{shown(path)} has {how_large}, far too many for a captcha: cut out the captcha and save it again."
+        raise CourseError(f"{name} is not a whole picture ({cause(error)}): draw or save it again.") from error
 
 
 def gray_picture(path: Path, size: tuple[int, int]) -> np.ndarray:

@@ -15,13 +15,13 @@ from typing import NamedTuple
 import captcha.image
 import matplotlib.pyplot as plt
 import numpy as np
-from PIL import Image, ImageFilter, UnidentifiedImageError
+from PIL import Image, ImageFilter
 
 from utils import figures
 from utils.captchas import DIGITS, HEIGHT, WIDTH, check_text, seeded, text_from
 from utils.files import CourseError
 from utils.model import keras, probabilities, scaled
-from utils.pictures import as_seen, doubts, gray
+from utils.pictures import doubts, gray, read_picture
 
 MISSING = "The sliders need ipywidgets: run `pip install ipywidgets`, restart the kernel, and run this cell again."
 
@@ -168,11 +168,12 @@ class Playground:
     def take(self, name: str, content: bytes) -> None:
         """Take an uploaded file in the place of the drawing; one that is no picture is said, and changes nothing."""
         try:
-            with Image.open(io.BytesIO(content)) as picture:
-                self.own = as_seen(picture).convert("RGB")
-        except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-            self.note = f"{name} is no picture that can be read: {error}"
+            own = read_picture(io.BytesIO(content), name).convert("RGB")
+        except CourseError as error:
+            self.note = str(error)
         else:
+            own.thumbnail((1600, 1600))  # each move of a slider works on every pixel
+            self.own = own
             said = f"This is {name}. Tilt, warp, dots and arcs change drawings only."
             self.note = " ".join([said, *doubts(self.own)])
             self.refresh()

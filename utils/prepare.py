@@ -67,7 +67,8 @@ def ready_model(folders: Folders, size: tuple[int, int]) -> keras.Model:
     own = folders.model / MODEL
     if own.exists():
         network, history = load_model(own, size), own.with_name(HISTORY)
-        trained_on = read_json(history, settings=dict)["settings"].get("records") if history.exists() else {}
+        mend = "delete this file only; the model beside it stays."
+        trained_on = read_json(history, mend, settings=dict)["settings"].get("records") if history.exists() else {}
         trained_on = trained_on if isinstance(trained_on, dict) else {}
         print(f"The model is {shown(own)}, as notebook 05 has trained it.")
     else:

@@ -28,6 +28,7 @@ SPLITS = ("train", "validation", "test")
 FAINTEST = 8  # gray levels between the darkest and the lightest pixel; captchas have many more
 SHARD = 10_000  # records in one file, about 500 MB at 224x224; more of them go to several files
 WRITE = "02-write-tfrecords.ipynb"
+NO_CAPTCHA = "it is no PNG file named by"
 
 
 class Written(NamedTuple):
@@ -110,7 +111,7 @@ def write_records(
         if found:
             return found
         counts, skipped = _write(shuffled(paths, seed), files, wanted, size, gray, make_example, chars)
-        skipped |= dict.fromkeys(strangers, f"it is not named by {length} characters out of {chars!r}")
+        skipped |= dict.fromkeys(strangers, f"{NO_CAPTCHA} {length} characters out of {chars!r}")
         write_json(records / SETTINGS, settings | changed | counts | {"skipped": skipped})
     return Written(**counts, skipped=skipped, already_there=False)
 
@@ -127,7 +128,7 @@ def _finished(records: Path, settings: dict, files: dict[str, list[Path]], wante
     if not check_settings(records / SETTINGS, settings, WRITE) or not whole:
         return None
     found = read_json(records / SETTINGS, skipped=dict)
-    damaged = [reason for reason in found["skipped"].values() if "is not named by" not in str(reason)]
+    damaged = [reason for reason in found["skipped"].values() if not str(reason).startswith(NO_CAPTCHA)]
     if damaged or any(found.get(split) != count for split, count in wanted.items()):
         return None
     return Written(found["train"], found["validation"], found["test"], found["skipped"], True)

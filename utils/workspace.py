@@ -110,8 +110,8 @@ def held(folder: Path) -> Iterator[None]:
         lock.acquire(blocking=False)
     except filelock.Timeout as error:
         raise CourseError(
-            f"Another run is writing in {shown(folder)} right now. Wait until it has ended, or choose another "
-            "`workspace`, then run this again."
+            f"Another run is writing in {shown(folder)} right now. Wait until it has ended, shut down the kernel of "
+            "a notebook that trains there, or choose another `workspace`, then run this again."
         ) from error
     except OSError as error:
         raise cannot_write(folder, error) from error

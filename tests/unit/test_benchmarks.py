@@ -61,7 +61,7 @@ def test_results_are_of_the_recipes_as_they_are():
     for path in sorted(RESULTS.glob("*.json")):
         name, endlessly, _ = path.stem.partition(f"-{endless.ENDLESS}")
         recipe = accuracy.known_parameters() | accuracy.read_recipe(name)
-        if endlessly:
+        if endlessly and not path.stem.endswith("-augmented"):
             recipe["augmentation"] = False
         assert read_results(path.stem)[0]["parameters"] == recipe, f"measure {path.stem} again"
         assert read_results(path.stem)[0]["runs"]

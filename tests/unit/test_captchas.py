@@ -1,7 +1,6 @@
 """Drawing: the right texts, the same bytes, and nothing half-done."""
 
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -9,6 +8,7 @@ import time
 import captcha.image
 import numpy as np
 import pytest
+from conftest import kill_tree
 from PIL import Image
 
 from utils import captchas
@@ -122,7 +122,7 @@ def test_a_killed_run_leaves_whole_pictures_and_goes_on(tmp_path, enough):
     deadline = time.monotonic() + 60
     while len(list((tmp_path / "killed").glob("[0-9]*.png"))) < enough and time.monotonic() < deadline:
         time.sleep(0.01)
-    kill_group(process)
+    kill_tree(process.pid)
     found = [path for path in (tmp_path / "killed").glob("*.png") if not path.name.startswith(".")]
     assert enough <= len(found) < 1500
     for path in found:
@@ -130,14 +130,6 @@ def test_a_killed_run_leaves_whole_pictures_and_goes_on(tmp_path, enough):
     assert captchas.write_captchas(tmp_path / "killed", 1500, 0) == 1500 - len(found)
     some = random.Random(0).sample(captchas.find_captchas(tmp_path / "killed"), 50)
     assert all(np.array_equal(np.asarray(Image.open(p)), np.asarray(captchas.draw_captcha(p.stem, 0))) for p in some)
-
-
-def kill_group(process):
-    """Kill the process and its workers at once, without a chance to tidy up."""
-    import os
-
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def test_an_empty_or_missing_folder_names_the_notebook_to_run(tmp_path):

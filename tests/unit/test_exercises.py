@@ -1,7 +1,7 @@
 """Exercises: an empty answer is not judged, a typical wrong one is not accepted, and a checker never fails."""
 
 import re
-from itertools import chain, pairwise
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -124,12 +124,14 @@ def statement(text):
 
 
 def statements_of(path):
-    cells = nbformat.read(path, as_version=4).cells
-    return {
-        re.search(r'exercises\.check\("(\w+)"', cell.source).group(1): statement(before.source)
-        for before, cell in pairwise(cells)
-        if cell.cell_type == "code" and "exercises.check(" in cell.source
-    }
+    """The statement of each exercise: what stands after its number, in the last text before its checker."""
+    found, last = {}, ""
+    for cell in nbformat.read(path, as_version=4).cells:
+        if numbered := re.search(r"^\*\*\d\. \(.*", cell.source, re.M | re.S):
+            last = statement(numbered[0])
+        for name in re.findall(r'exercises\.check\("(\w+)"', cell.source) if cell.cell_type == "code" else []:
+            found[name] = last
+    return found
 
 
 def test_there_is_a_wrong_answer_for_each():

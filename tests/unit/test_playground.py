@@ -119,7 +119,7 @@ def test_a_picture_of_ones_own_is_read_and_doubted(network, board):
     assert "one gray level" in board.note
     before = board.last
     board.take("<b>.png", b"no picture")
-    assert "no picture" in board.note and board.last is before
+    assert "is not a whole picture" in board.note and board.last is before
     assert "<b>.png" not in board.html()
     board.draw_new("2026")
     assert board.own is None and not board.note
