@@ -1,7 +1,9 @@
 """The outlook: train on captchas that never come again, ``python -m benchmarks.endless small``.
 
-Network and number of steps are those of the recipe, but in every epoch each of the texts for training is drawn anew
-instead of augmented. The model is scored as any other, and the result added to ``results/accuracy/small-endless.json``.
+Network and number of steps are those of the recipe, but in every epoch each of the texts for training is drawn anew.
+The drawings are not augmented, unless ``--augmented`` asks for it: then only the drawing differs from the recipe. The
+model is scored as any other. The result goes to ``results/accuracy/small-endless.json``, or to
+``small-endless-augmented.json``.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from benchmarks.accuracy import known_parameters, read_recipe, report, save, score_model
+from benchmarks.accuracy import DRAWN_WITH, known_parameters, read_recipe, report, save, score_model
 from benchmarks.programs import run
 from utils.captchas import LENGTH, draw_captcha, draw_texts, drawing_pool, labels_of
 from utils.fresh import fresh_captchas
@@ -44,7 +46,7 @@ def drawings(
 
 def train(values: dict[str, object], seed: int) -> dict[str, object]:
     """Train on fresh drawings with these parameters, and score the model like that of any recipe."""
-    from utils import machine, model, training
+    from utils import augment, machine, model, training
     from utils.model import keras
     from utils.quiet import tf
 
@@ -59,9 +61,20 @@ def train(values: dict[str, object], seed: int) -> dict[str, object]:
     signature = (tf.TensorSpec((batch_size, *size, 1), tf.uint8), tf.TensorSpec((batch_size, LENGTH), tf.int64))
     batches = tf.data.Dataset.from_generator(
         lambda: drawings(texts, seed, size, batch_size), output_signature=signature
-    ).map(lambda images, labels: (model.scaled(images), tuple(tf.unstack(labels, axis=1))))
+    )
+
+    def prepared(number: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]):
+        images, labels = batch
+        if values["augmentation"]:
+            seeds = tf.stack([tf.constant(seed, tf.int64), number])
+            images = augment.augment(images, seeds, bend=values["bend"], tone=values["tone"])
+        images = tf.ensure_shape(model.scaled(images), [batch_size, *size, 1])
+        return images, tuple(tf.unstack(labels, axis=1))
+
+    batches = batches.enumerate().map(prepared)
     steps = len(texts) // batch_size
-    network = model.alexnet(size, fc_units=values["fc_units"], dropout=values["dropout"], strides=strides)
+    names = ("fc_units", "batch_norm", "dropout", "weight_decay")
+    network = model.alexnet(size, strides=strides, **{name: values[name] for name in names})
     training.compile_model(network, values["learning_rate"], epochs, steps, values["label_smoothing"])
     history = network.fit(
         batches.prefetch(2),
@@ -72,16 +85,23 @@ def train(values: dict[str, object], seed: int) -> dict[str, object]:
         callbacks=[training.Evaluation(images, labels)],
     )
     minutes = round(sum(history.history["seconds"]) / 60, 2)
-    return {"seed": seed, "minutes": minutes} | score_model(network, images, labels, drawn)
+    cost = 3 * machine.gflop(network) * epochs * steps * batch_size / 1000
+    about = {"seed": seed, "minutes": minutes, "tflop": round(cost, 1), "fresh_seeds": list(DRAWN_WITH)}
+    return about | score_model(network, images, labels, drawn)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", help="of a recipe, which is a file in benchmarks/recipes/")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--augmented", action="store_true", help="augment the drawings, as the recipe does")
     options = parser.parse_args()
-    values = known_parameters() | read_recipe(options.name) | {"augmentation": False}
+    values = known_parameters() | read_recipe(options.name)
     name = f"{options.name}-{ENDLESS}"
+    if options.augmented:
+        name += "-augmented"
+    else:
+        values["augmentation"] = False
     for seed in options.seeds:
         report(name, save(name, values, train(values, seed)))
 

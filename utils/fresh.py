@@ -1,4 +1,4 @@
-"""Captchas that no model of the course has seen: other texts, other drawings. Introduced in notebook 08."""
+"""Captchas that no model of the course has seen: other texts, other drawings.."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ TEXTS = 5_000  # as many as a course of 5,000 captchas leaves unused
 SEEDS = ("fresh 0", "fresh 1")  # never used for a captcha of the course, whose seeds are numbers
 
 
-def fresh_texts(used: Sequence[str], most: int = len(SEEDS) * TEXTS) -> list[tuple[str, str]]:
+def fresh_texts(
+    used: Sequence[str], most: int = len(SEEDS) * TEXTS, seeds: Sequence[str] = SEEDS
+) -> list[tuple[str, str]]:
     """Texts that are not ``used``, each with the seed to draw it: first all with one seed, then all with the other.
 
     Args:
         used: the texts of all captchas, whether for training or for the test.
         most: no more than this many.
+        seeds: each text is drawn once with each of them.
 
     Raises:
         CourseError: ``most`` is below 1, or every text is used.
@@ -29,7 +32,7 @@ def fresh_texts(used: Sequence[str], most: int = len(SEEDS) * TEXTS) -> list[tup
     unused = sorted(set(draw_texts(10_000, 0)) - set(used))
     require(bool(unused), "Your captchas use all 10,000 texts: draw fewer of them, in another `workspace`.")
     texts = random.Random("fresh").sample(unused, min(TEXTS, len(unused)))
-    return [(text, seed) for seed in SEEDS for text in texts][:most]
+    return [(text, seed) for seed in seeds for text in texts][:most]
 
 
 def fresh_captchas(

@@ -1,4 +1,4 @@
-"""The measured accuracies in ``results/accuracy``, and their table. Introduced in notebook 07.
+"""The measured accuracies in ``results/accuracy``, and their table..
 
 They are written by ``python -m benchmarks.accuracy``: one file a recipe, with one run a seed.
 """
@@ -26,7 +26,7 @@ def read_results(*names: str) -> list[dict]:
         raise CourseError(
             f"There is no result for {missing[0]!r} in {shown(RESULTS)}: run python -m benchmarks.accuracy {missing[0]}"
         )
-    return [read_json(RESULTS / f"{name}.json") for name in names]
+    return [read_json(RESULTS / f"{name}.json", mend="fetch the course again.") for name in names]
 
 
 def of_runs(result: dict, *keys: str) -> list[float]:
@@ -78,15 +78,22 @@ def minutes(result: dict) -> str:
     return f"{np.mean(taken):.1f} min" + (f" at {np.mean(speeds):.0f} GFLOP/s" if len(speeds) == len(taken) else "")
 
 
+def work(result: dict) -> str:
+    """What one training costs, in thousands of billions of calculations (TFLOP), whatever machine it ran on."""
+    costs = of_runs(result, "tflop")
+    return f"{np.mean(costs):,.0f} TFLOP" if costs else "not measured"
+
+
 def accuracy_table(results: Sequence[dict]) -> str:
     """One line for each recipe, with the mean over its seeds, and the lowest to highest, as a Markdown table."""
     lines = [
-        "| recipe | seeds | training, each | fresh captchas read whole | averaged over five shifts | test captchas |",
-        "| --- | --: | --: | --- | --- | --- |",
+        "| recipe | seeds | work of a training | its time | fresh captchas read whole | averaged over five shifts "
+        "| test captchas |",
+        "| --- | --: | --: | --: | --- | --- | --- |",
     ]
     for result in results:
         lines.append(
-            f"| {result['name']} | {len(result['runs'])} | {minutes(result)} "
+            f"| {result['name']} | {len(result['runs'])} | {work(result)} | {minutes(result)} "
             f"| {mean_and_range(of_runs(result, 'fresh', 'whole'))} "
             f"| {mean_and_range(of_runs(result, 'fresh_averaged', 'whole'))} "
             f"| {mean_and_range(of_runs(result, 'test', 'whole'))} |"
@@ -97,7 +104,7 @@ def accuracy_table(results: Sequence[dict]) -> str:
 def tried_table() -> str:
     """What was tried and did not help, from ``results/tried.json``, as a Markdown table."""
     lines = ["| tried | pictures | epochs | misread without it | misread with it |", "| --- | --: | --: | --: | --: |"]
-    for row in read_json(TRIED)["rows"]:
+    for row in read_json(TRIED, mend="fetch the course again.")["rows"]:
         size, shares = f"{row['image']} x {row['image']}", f"{row['without']:.1%} | {row['with']:.1%}"
         lines.append(f"| {row['what']} | {size} | {row['epochs']} | {shares} |")
     return "\n".join(lines)
