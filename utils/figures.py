@@ -1,4 +1,4 @@
-"""The figures of the course, all in one style. Each is introduced by the notebook that first shows it.
+"""The figures of the course, all in one style.
 
 They draw into a new pyplot figure and return nothing, so that a notebook shows each of them once.
 """

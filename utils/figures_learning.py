@@ -176,7 +176,7 @@ def plot_activations(kinds: Mapping[str, Mapping[str, np.ndarray]]) -> None:
 def plot_parting(steps: Sequence[int], curves: Mapping[str, Sequence[float]], title: str) -> None:
     """The loss on two sets of captchas while a network trains, with the distance between their ends."""
     _, ax = plt.subplots(figsize=(8, 3.6))
-    for (name, losses), color, marker in zip(curves.items(), (RIGHT, WRONG), "os", strict=False):
+    for (name, losses), color, marker in zip(curves.items(), (RIGHT, "#E69F00"), "os", strict=False):
         ax.plot(steps, losses, marker=marker, color=color)
         ax.annotate(
             f"{name} {losses[-1]:.2f}", (steps[-1], losses[-1]), (9, 0), textcoords="offset points", va="center",
@@ -191,19 +191,17 @@ def plot_parting(steps: Sequence[int], curves: Mapping[str, Sequence[float]], ti
 def plot_three_sets(counts: Mapping[str, int]) -> None:
     """A bar of the three sets, as long as they have captchas, and below each what it decides."""
     decides = {
-        "training": ("decides the weights:", "every step lowers the loss on it"),
+        "training": ("decides the weights:", "the steps lower the loss on it"),
         "validation": ("decides settings:", "rate, steps,", "kind of network"),
         "test": ("decides nothing:", "it measures the", "final network, once"),
     }
     _, ax = plt.subplots(figsize=(10, 2.2))
     total, left = sum(counts.values()), 0.0
-    for (name, count), color in zip(counts.items(), (RIGHT, "#E69F00", "#009E73"), strict=False):
-        share = count / total
+    for (name, count), color in zip(counts.items(), (RIGHT, "#E69F00", "0.25"), strict=False):
+        share, ink = count / total, "black" if name == "validation" else "white"
         ax.barh(0, share, left=left, color=color, height=0.8, edgecolor="white", linewidth=3)
-        ax.text(
-            left + share / 2, 0, f"{name}\n{count:,}", ha="center", va="center", color="black" if left else "white",
-            weight="bold",
-        )  # fmt: skip
+        said = {"ha": "center", "va": "center", "weight": "bold"}
+        ax.text(left + share / 2, 0, f"{name}\n{count:,}", color=ink, **said)
         first, *rest = decides[name]
         ax.text(left + share / 2, -0.55, first, ha="center", va="top", weight="bold", fontsize=10.5)
         ax.text(left + share / 2, -0.83, "\n".join(rest), ha="center", va="top", fontsize=10)

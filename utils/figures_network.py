@@ -207,7 +207,7 @@ def plot_fields(seen: np.ndarray, centre: tuple[int, int], fields: Mapping[str, 
         ax.imshow(inside, cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
         ax.add_patch(_frame(left, top, side, side, WRONG))
         ax.set(xlim=(-0.5, seen.shape[1] - 0.5), ylim=(seen.shape[0] - 0.5, -0.5))
-        _bare(ax, f"a unit of {name}: {side} x {side} pixels")
+        _bare(ax, f"a number in {name}: {side} x {side} pixels")
 
 
 def plot_chances(seen: np.ndarray, chances: np.ndarray, chars: str = DIGITS) -> None:

@@ -1,4 +1,4 @@
-"""Where the ink of each character of a captcha lands, and how dark it is. Introduced in notebook 08."""
+"""Where the ink of each character of a captcha lands, and how dark it is.."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is this machine ready for the course, and how long will the training take on it? Introduced in notebook 00.
+"""Is this machine ready for the course, and how long will the training take on it?
 
 Importing this needs nothing but Python and psutil, so that it can say that all the rest is missing.
 """

@@ -84,7 +84,7 @@ def from_lessons() -> dict[str, str]:
         own = of_lesson(nb)
         found[f"read-{number}"] = own["minutes"]
         text = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
-        for minutes in re.findall(r"and (\d+) more for the exercises", text):
+        for minutes in re.findall(r"and\s(\d+)\smore\sfor\sthe\sexercises", text):
             found[f"exercises-{number}"] = minutes
         if "seconds" in own:
             seconds[number] = nb.metadata["seconds"]
@@ -154,13 +154,13 @@ def from_results() -> dict[str, str]:
     found = {}
     bench, catch_up = REPO / "results" / "bench.json", REPO / "results" / "catch-up.json"
     if bench.exists():
-        rows = read_json(bench)["rows"]
+        rows = read_json(bench, "fetch the course again.")["rows"]
         speeds = {row["what"]: row["value"] for row in rows}
         found["bench"] = speed_table(rows)
         if "train, mixed_bfloat16" in speeds:
             found["float32-times"] = f"{speeds['train, mixed_bfloat16'] / speeds['train, float32']:.1f}"
     if catch_up.exists():
-        result = read_json(catch_up)
+        result = read_json(catch_up, "fetch the course again.")
         found["size-catch-up"] = f"{result['megabytes']} MB"
         found["whole-catch-up"] = percent(result["fresh"]["whole"], 2)
     for path in sorted(RESULTS.glob("*.json")):

@@ -51,8 +51,8 @@ def find_notebook(name: str, notebooks: Sequence[Path] = NOTEBOOKS) -> Path:
         if path.is_file() and path.resolve() in SOLUTIONS and path.resolve() not in notebooks:
             raise CourseError(f"{shown(path.resolve())} is a solution: add --solutions.")
     for notebook in notebooks:
-        numbers = {notebook.name[:2], notebook.name[:2].lstrip("0") or "0"}
-        if name in numbers or path.name in (notebook.name, notebook.stem):
+        short = {notebook.name[:2], notebook.name[:2].lstrip("0") or "0"}
+        if name in short or path.name in (notebook.name, notebook.stem):
             return notebook
     there = ", ".join(notebook.name[:2] for notebook in notebooks)
     raise CourseError(f"There is no notebook {name[:80]} in {folder}. There are: {there}.")
@@ -87,7 +87,7 @@ def _peak_memory(pid: int) -> int | None:
     """The most memory that a process has used so far, in MB; None where the system does not tell."""
     with suppress(OSError, StopIteration, ValueError):
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) // 1000
+        return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024 // 1_000_000
     return None
 
 

@@ -1,4 +1,4 @@
-"""Score what the network read: each place on its own, and the whole captcha. Introduced in notebook 03."""
+"""Score what the network read: each place on its own, and the whole captcha.."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def wilson_interval(right: int, total: int, z: float = 1.96) -> tuple[float, flo
 def confusion_matrices(predicted: np.ndarray, labels: np.ndarray, classes: int = 10) -> np.ndarray:
     """How often each character was read as each, at each place: int array of shape (length, true, read).
 
-    Introduced in notebook 06. Takes two int arrays as `right_places` does.
+    . Takes two int arrays as `right_places` does.
     """
     right_places(predicted, labels)  # raises if they do not fit
     places = np.broadcast_to(np.arange(labels.shape[1]), labels.shape)
@@ -63,7 +63,7 @@ def confusion_matrices(predicted: np.ndarray, labels: np.ndarray, classes: int =
 
 
 def confusions(matrix: np.ndarray) -> list[tuple[int, int, int]]:
-    """What was misread as what, most frequent first: (true, read, how often). Introduced in notebook 06.
+    """What was misread as what, most frequent first: (true, read, how often)..
 
     Args:
         matrix: int array of shape (true, read), one of `confusion_matrices` or their sum.
@@ -81,7 +81,7 @@ class Group(NamedTuple):
 
 
 def grouped(values: np.ndarray, right: np.ndarray, edges: Sequence[float], form: str = "{:.0%}") -> list[Group]:
-    """Sort captchas into groups by a value that each has, and count. Introduced in notebook 06.
+    """Sort captchas into groups by a value that each has, and count..
 
     Args:
         values: float array of shape (captchas,).
@@ -110,7 +110,7 @@ class Calibration(NamedTuple):
 
 
 def calibration(confidence: np.ndarray, right: np.ndarray, bins: int = 10) -> Calibration:
-    """Compare confidence with correctness, in bins of equal width. Introduced in notebook 06.
+    """Compare confidence with correctness, in bins of equal width..
 
     The error is the expected calibration error of Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural
     networks" (2017): the distance between mean confidence and accuracy in a bin, averaged over all readings.
@@ -131,7 +131,7 @@ def calibration(confidence: np.ndarray, right: np.ndarray, bins: int = 10) -> Ca
 
 
 def refusing(confidence: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What is gained when the least sure captchas are refused. Introduced in notebook 06.
+    """What is gained when the least sure captchas are refused..
 
     This trade is known as selective classification: El-Yaniv and Wiener, "On the foundations of noise-free selective
     classification" (2010).
