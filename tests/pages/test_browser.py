@@ -167,6 +167,9 @@ def test_a_notebook_runs_in_the_browser(lab, page, tmp_path, number, bar):
         answer(page, "possible_texts", "36 * 5", "❌")
         answer(page, "possible_texts", "36**5", "✅")
         screenshot(page, f"{notebook.stem}-answered")
+    if number == "06":
+        move_a_slider(page)
+        screenshot(page, f"{notebook.stem}-moved")
 
 
 def answer(page, name, value, mark):
@@ -179,6 +182,17 @@ def answer(page, name, value, mark):
     page.keyboard.type(f"{name} = {value}")
     page.keyboard.press("Shift+Enter")
     cell.locator(".jp-OutputArea-output").filter(has_text=f"{mark} {name}").wait_for(timeout=60_000)
+
+
+def move_a_slider(page):
+    """The playground answers a key on its first slider with another map of probabilities."""
+    before = page.locator(".playground").first.inner_text()
+    page.locator(".widget-slider .noUi-handle").first.focus()
+    for _ in range(8):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "before => document.querySelector('.playground').innerText !== before", arg=before, timeout=30_000
+    )
 
 
 BROKEN = """

@@ -15,8 +15,8 @@ from utils.run import NOTEBOOKS, SOLUTIONS
 MEDIAN = 10  # lines of a code cell
 PARTS = ["Overview", "Prerequisites", "Setup", ..., "Exercises", "Summary", "What's next?"]  # ... are the sections
 TIME = re.compile(
-    r"^\*\*Time to learn:\*\* about <!-- minutes -->\d+<!-- end --> minutes, and \d+ more for the exercises;\s"
-    r"the computer needs\s<!-- seconds -->.*<!-- end -->\.$",
+    r"^\*\*Time to learn:\*\* about\s+<!-- minutes -->\d+<!-- end -->\s+minutes,\s+and\s+\d+\s+more\s+for\s+the"
+    r"\s+exercises;\s+the\s+computer\s+needs\s+<!-- seconds -->.*<!-- end -->\.$",
     re.M,
 )
 FOLDED = r"<details><summary>%s</summary>\n\n.+?\n\n</details>"
@@ -37,7 +37,7 @@ def structure_problems(nb) -> list[str]:
 def skeleton_problems(nb) -> list[str]:
     """Title, introduction, the parts in their order, sections numbered as in the overview, prerequisites, minutes."""
     text, found = prose(nb), []
-    if not re.match(r"# \d\. .+\n\n\w", text) or len(re.findall(r"^# ", text, re.M)) != 1:
+    if not re.match(r"# \d\. .+\n\n[\w!]", text) or len(re.findall(r"^# ", text, re.M)) != 1:
         found.append("does not begin with one title such as `# 5. Train AlexNet` and an introduction")
     headings = re.findall(r"^## (.*)$", text, re.M)
     numbered = [heading for heading in headings if re.match(r"\d", heading)]
@@ -73,7 +73,7 @@ def question_problems(nb) -> list[str]:
 def exercise_problems(nb) -> list[str]:
     """Three to six exercises, each with its level and a folded hint; they do not get easier."""
     text = sections(nb).get("Exercises", "")
-    levels = re.findall(r"^\*\*\d\. \((\w+)\)", text, re.M)
+    levels = re.findall(r"^\*\*\d\. \((\w+)\b[^)]*\)", text, re.M)
     found = []
     if not 3 <= len(levels) <= 6 or levels != sorted(levels, key=lambda level: (*LEVELS, level).index(level)):
         found.append(f"the exercises are {levels}")
@@ -125,7 +125,7 @@ def test_solutions_say_why(path):
     for number in answers:
         following = nb.cells[number + 1] if number + 1 < len(nb.cells) else None
         why = [cell for cell in (nb.cells[number - 1], following) if is_prose(cell)]
-        words = " ".join(re.sub(r"\*\*\d\. \(\w+\).*?(\n\n|$)", "", cell.source, flags=re.S) for cell in why)
+        words = " ".join(re.sub(r"\*\*\d\. \([^)]*\).*?(\n\n|$)", "", cell.source, flags=re.S) for cell in why)
         assert len(words.split()) >= 8, f"{path.name}: why is {nb.cells[number].source.splitlines()[0]!r} right?"
 
 
