@@ -34,7 +34,7 @@ $(VENV)/installed: requirements.txt requirements.lock pyproject.toml
 	@echo '$(CURDIR)' > $@
 
 run: $(VENV)/installed
-	$(BIN)/python -m utils.run $(if $(RECIPE),-f benchmarks/recipes/$(RECIPE).yaml) $(ARGS)
+	$(BIN)/python -m utils.run $(if $(RECIPE),-f benchmarks/recipes/$(RECIPE).yaml -p workspace workspace/$(RECIPE)) $(ARGS)
 
 test: $(VENV)/installed lint
 	$(BIN)/python -m pytest $(ARGS)
