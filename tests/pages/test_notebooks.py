@@ -19,6 +19,7 @@ LINES = 25  # of code in a cell
 WIDTH = 110  # columns of prose, links and tables aside
 MACHINE = re.compile(r"/(home|root|tmp|Users|work|var|opt|usr)/[\w./-]+|[A-Z]:\\\\")
 TAUGHT = "same-as-utils"
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="  # a picture of one pixel
 LIBRARY = {
     taught: (path.stem, tree)
     for path in sorted((REPO / "utils").glob("*.py"))
@@ -99,7 +100,7 @@ def good():
     source = "def labels_of(text, chars=DIGITS):\n    return [chars.index(char) for char in text]"
     cell = nbformat.v4.new_code_cell(source, execution_count=1)
     alt = "A gray square, which stands here for any picture."
-    picture = nbformat.v4.new_output("display_data", {"image/png": "abc"}, metadata={"image/png": {"alt": alt}})
+    picture = nbformat.v4.new_output("display_data", {"image/png": PIXEL}, metadata={"image/png": {"alt": alt}})
     cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text="1\n"), picture]
     cell.metadata |= {"executed": source_hash(cell.source), "tags": [TAUGHT], "alt": alt}
     return nbformat.v4.new_notebook(
@@ -136,7 +137,10 @@ def output(**values):
         (lambda cell: cell.update(execution_count=2), "execution count 2 instead of 1"),
         (lambda cell: cell.update(execution_count=None), "execution count None"),
         (lambda cell: cell.update(source="print(2)"), "changed after its outputs"),
-        (replaced("char for char", "char + char for char"), "something else than `labels_of` in utils/captchas.py"),
+        (
+            replaced("chars.index(char)", "chars.index(char) + 1"),
+            "something else than `labels_of` in utils/captchas.py",
+        ),
         (replaced("chars=DIGITS", "chars='abc'"), "something else than `labels_of` in utils/captchas.py"),
         (replaced("labels_of", "labels_off"), "utils has no `labels_off`"),
         (replaced("return", "import psutil\n    return"), "uses psutil"),
@@ -196,6 +200,8 @@ def test_parameters_of_one_name_have_one_default():
     known = {}
     for path in NOTEBOOKS + SOLUTIONS:
         for parameter, value in defaults(path).items():
+            if parameter.startswith("trial_"):
+                continue  # each lesson has the sizes of its own small trials
             assert known.setdefault(parameter, value) == value, f"{parameter} in {path.name}"
     assert known["captcha_count"] == 5000 and known["test_count"] == 500
     assert known["image_height"] == known["image_width"] == 224
