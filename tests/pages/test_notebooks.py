@@ -19,7 +19,8 @@ LINES = 25  # of code in a cell
 WIDTH = 110  # columns of prose, links and tables aside
 MACHINE = re.compile(r"/(home|root|tmp|Users|work|var|opt|usr)/[\w./-]+|[A-Z]:\\\\")
 TAUGHT = "same-as-utils"
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="  # a picture of one pixel
+# A picture of one pixel.
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
 LIBRARY = {
     taught: (path.stem, tree)
     for path in sorted((REPO / "utils").glob("*.py"))
