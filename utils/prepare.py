@@ -21,7 +21,7 @@ def ready_captchas(folders: Folders, captcha_count: int, seed: int) -> Path:
         found = read_json(begun)
         try:
             texts = captchas.draw_texts(found["captcha_count"], found["seed"], found["chars"], found["length"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (CourseError, KeyError, TypeError, ValueError) as error:
             raise CourseError(f"{shown(begun)} is damaged: delete {shown(folder)} and run this again.") from error
         missing = [text for text in texts if not captchas.is_whole(folder / f"{text}.png")]
         if missing and "drawn_by" in found:

@@ -257,7 +257,10 @@ def _kept(output: dict, alt: str | None) -> bool:
 
 def _smaller(png: str) -> str:
     """A picture in base64 with at most 256 colours, which figures hardly ever have more of: a third of the size."""
-    picture, file = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB"), io.BytesIO()
+    try:
+        picture, file = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB"), io.BytesIO()
+    except (OSError, ValueError):  # a cell may display anything as a picture
+        return png
     picture.quantize(256, dither=Image.Dither.NONE).save(file, format="png", optimize=True)
     small = base64.b64encode(file.getvalue()).decode()
     return small if len(small) < len(png) else png

@@ -297,6 +297,9 @@ def test_only_a_run_at_the_defaults_is_stored(tmp_path):
 
 def test_the_picture_of_the_readme(tmp_path):
     path = executed(tmp_path, new_output("display_data", data={"image/png": PNG}))
+    nb = nbformat.read(path, as_version=4)
+    nb.cells[1].source = "figures.show_predictions(images)"
+    nbformat.write(nb, path)
     run.store_picture(path, tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes() == b"picture"
     with pytest.raises(CourseError, match="shows no picture"):
