@@ -189,9 +189,7 @@ def test_every_failure_is_one_sentence_with_the_name_and_the_cause(ink, tmp_path
     with pytest.raises(CourseError, match="is a folder, not a picture"):
         gray_picture(tmp_path, SIZE)
     for name in ("x" * 300 + ".png", "a\0.png"):
-        with pytest.raises(
-            CourseError, match=r"is not a whole picture|There is no file|cannot be read: File name too long"
-        ):
+        with pytest.raises(CourseError, match=r"is not a whole picture|There is no file|cannot be read: "):
             gray_picture(tmp_path / name, SIZE)
 
 
