@@ -10,16 +10,19 @@ from __future__ import annotations
 import argparse
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
+from benchmarks import field
 from benchmarks.programs import run
-from utils import numbers
+from utils import numbers, results
+from utils.captchas import DIGITS, find_captchas, look_of, text_of
 from utils.files import REPO, read_json, require, write_json
 from utils.machine import fastest_dtype, gflop, machine, matrix_product
 from utils.parameters import NO_SETTINGS, check_names, check_parameters, value_of
-from utils.results import RESULTS, accuracy_table, read_results
+from utils.results import RESULTS, UNSAID
 from utils.run import defaults, find_notebook, read_values, run_notebook
 from utils.scores import wilson_interval
 from utils.workspace import open_workspace
@@ -39,38 +42,52 @@ def score(right: np.ndarray) -> dict[str, float]:
     return {"captchas": len(right), "whole": whole / len(right), "low": low, "high": high} | places
 
 
-def train_and_score(values: dict[str, object], seed: int, workspace: str) -> dict[str, object]:
-    """Train with these parameters and one seed, and score the model. Where there is a model already, only score it."""
+def train_and_score(
+    values: dict[str, object], seed: int, workspace: str, scores: Callable | None = None
+) -> dict[str, object]:
+    """Train with these parameters and one seed, and score the model. Where there is a model already, only score it.
+
+    Args:
+        scores: what scores it, with the arguments of `score_model`, which is the usual one.
+    """
     from utils.checkpoints import MODEL, read_history
     from utils.model import load_model
     from utils.tfrecords import open_records, read_records
 
     folders, size = open_workspace(workspace), (values["image_height"], values["image_width"])
+    chars, length = values["chars"], values["length"]
     for notebook in (find_notebook(number) for number in STEPS):
         run_notebook(notebook, folders.root / "runs" / notebook.name, values | {"seed": seed, "workspace": workspace})
     minutes = round(sum(epoch["seconds"] for epoch in read_history(folders.model)) / 60, 2)
-    model = load_model(folders.model / MODEL, size)
-    used = [path.stem for path in folders.captchas.glob("*.png")]
+    model = load_model(folders.model / MODEL, size, length, len(chars))
+    used = [text_of(path) for path in find_captchas(folders.captchas, chars, length)]
     epochs = len(read_history(folders.model))
-    steps = int(open_records(folders.records, "train", size).cardinality()) // values["batch_size"]
+    steps = int(open_records(folders.records, "train", size, length).cardinality()) // values["batch_size"]
     cost = 3 * gflop(model) * epochs * steps * values["batch_size"] / 1000  # forward, and backward twice that
     about = {"seed": seed, "minutes": minutes, "tflop": round(cost, 1), "fresh_seeds": list(DRAWN_WITH)}
-    return about | score_model(model, *read_records(folders.records, "test", size), used)
+    held_out = read_records(folders.records, "test", size, length)
+    return about | (scores or score_model)(model, *held_out, used, chars, **look_of(folders.captchas))
 
 
-def score_model(model, images: np.ndarray, labels: np.ndarray, used: Sequence[str]) -> dict[str, dict[str, float]]:
+def score_model(
+    model, images: np.ndarray, labels: np.ndarray, used: Sequence[str], chars: str = DIGITS, **look: object
+) -> dict[str, dict[str, float]]:
     """The scores of a model on its test captchas, and on fresh ones of texts that are not ``used``.
 
     Each is scored twice: read once as it is, and read by the average of five shifts.
+
+    Args:
+        look: how the captchas are drawn, if not as usual, see `utils.captchas.look_of`.
     """
     from utils.fresh import fresh_captchas, fresh_texts
     from utils.model import averaged_probabilities, probabilities
     from utils.scores import right_places
 
+    texts = fresh_texts(used, seeds=DRAWN_WITH, chars=chars, length=labels.shape[1])
     right = {name: [] for name in ("test", "test_averaged", "fresh", "fresh_averaged")}
     for name, batches in (
         ("test", [(images, labels)]),
-        ("fresh", fresh_captchas(fresh_texts(used, seeds=DRAWN_WITH), images.shape[1:3])),
+        ("fresh", fresh_captchas(texts, images.shape[1:3], chars=chars, **look)),
     ):
         for some, truth in batches:
             right[name].append(right_places(probabilities(model, some).argmax(axis=-1), truth))
@@ -82,7 +99,7 @@ def score_model(model, images: np.ndarray, labels: np.ndarray, used: Sequence[st
 def known_parameters() -> dict[str, object]:
     """The parameters that decide what model the notebooks make, and their defaults; the seed comes on top."""
     found = {name: value for number in STEPS for name, value in defaults(find_notebook(number)).items()}
-    return {name: value for name, value in found.items() if name not in {"seed", *NO_SETTINGS}}
+    return UNSAID | {name: value for name, value in found.items() if name not in {"seed", *NO_SETTINGS}}
 
 
 def read_recipe(name: str) -> dict[str, object]:
@@ -112,23 +129,26 @@ def main() -> None:
             report(name, save(name, values, train_and_score(values, seed, f"workspace/accuracy/{name}-{seed}")))
 
 
-def save(name: str, values: dict[str, object], result: dict[str, object]) -> dict[str, object]:
-    """Add the result of one seed to the recipe's file, in the place of an older one, and to the table.
+def save(
+    name: str, values: dict[str, object], result: dict[str, object], folder: Path | None = None
+) -> dict[str, object]:
+    """Add the result of one seed to the recipe's file, in the place of an older one, and to tables and picture.
 
     Results of the same recipe with other values are dropped: they are of another recipe now. Returns the result, with
     the commit, and what a matrix product reached at the time, since the same machine is not as fast every day.
     """
-    path = RESULTS / f"{name}.json"
+    path = (folder or RESULTS) / f"{name}.json"
     before = read_json(path) if path.exists() else {"parameters": values, "runs": []}
-    runs = before["runs"] if before["parameters"] == values else []
+    runs = before["runs"] if UNSAID | before["parameters"] == UNSAID | values else []
     git, command = shutil.which("git"), ["rev-parse", "--short", "HEAD"]
     commit = subprocess.run([git, *command], cwd=REPO, capture_output=True, text=True).stdout.strip() if git else ""
     speed = matrix_product(fastest_dtype().removeprefix("mixed_"))
     result = result | {"commit": commit, "gflops": round(speed)}
     runs = sorted([run for run in runs if run["seed"] != result["seed"]] + [result], key=lambda run: run["seed"])
     write_json(path, {"name": name, "parameters": values, "machine": machine(), "runs": runs})
-    if name in numbers.IN_TABLE:
-        numbers.put(PAGE, "accuracy", accuracy_table(read_results(*numbers.IN_TABLE)))
+    if path.parent in (results.RESULTS, results.PEERS):  # not while this is tested
+        numbers.update([PAGE, field.PAGE], numbers.result_tables())
+        field.draw()
     return result
 
 

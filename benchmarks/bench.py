@@ -1,7 +1,8 @@
 """Measure how fast the course is, beside the most this machine could do: ``python -m benchmarks.bench``.
 
 Every row runs in a process of its own, so that its peak memory is its own. The limit of each row is measured in the
-same run: a plain matrix product for the network, the package's own drawing loop for drawing, a plain read for files.
+same run: the best of several matrix products for the network, the package's own drawing loop for drawing, a plain read
+for files. It takes about seven minutes on two cores.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,9 +25,10 @@ import psutil
 from benchmarks.programs import run
 from utils.captchas import DIGITS, draw_texts, write_captchas
 from utils.files import REPO, write_json
-from utils.machine import best, cores, fastest_dtype, gflop, machine, matrix_product
+from utils.machine import best, cores, fastest_dtype, gflop, machine
 
-SIZE, BATCH = (224, 224), 64
+# Rows, inner length and columns of matrix products: squares, and the convolutions conv2 and conv4 of a batch of 64.
+SHAPES = ((1024,) * 3, (2048,) * 3, (4096,) * 3, (43_264, 1600, 192), (9216, 3456, 384))
 RESULT = REPO / "results" / "bench.json"
 PAGE = REPO / "docs" / "measurements.md"
 
@@ -47,28 +51,43 @@ def draw(folder: Path, count: int, processes: int, length: int = 4) -> float:
     return count / best(lambda: write_captchas(folder, count, 0, DIGITS, length, processes), 1)
 
 
-def records_limit(folder: Path) -> float:
+def size_of(recipe: dict) -> tuple[int, int]:
+    """Height and width of the pictures of a recipe, which is a dict of parameters of the lessons."""
+    return recipe["image_height"], recipe["image_width"]
+
+
+def network_of(recipe: dict):
+    """The AlexNet of a recipe, untrained."""
+    from utils.model import alexnet
+
+    names = ("fc_units", "batch_norm", "dropout", "weight_decay")
+    strides = recipe["stride_down"], recipe["stride_across"]
+    return alexnet(size_of(recipe), strides=strides, **{name: recipe[name] for name in names})
+
+
+def records_limit(folder: Path, recipe: dict) -> float:
     """Pictures a second that one core can decode, gray and resize, nothing written."""
     from utils.captchas import find_captchas
     from utils.pictures import gray_picture
 
     paths = find_captchas(folder)[:1000]
-    return len(paths) / best(lambda: [gray_picture(path, SIZE) for path in paths])
+    return len(paths) / best(lambda: [gray_picture(path, size_of(recipe)) for path in paths])
 
 
-def records(captchas: Path, folder: Path, length: int = 4) -> float:
+def records(captchas: Path, folder: Path, recipe: dict, length: int = 4) -> float:
     """Records a second, from PNG files to record files."""
     from utils.tfrecords import write_records
 
     started = time.perf_counter()
-    written = write_records(captchas, folder, 500, 0, SIZE, length=length)
+    written = write_records(captchas, folder, 500, 0, size_of(recipe), length=length)
     return (written.train + written.test) / (time.perf_counter() - started)
 
 
-def read_limit(folder: Path) -> float:
+def read_limit(folder: Path, recipe: dict) -> float:
     """Records a second at the plain speed of reading the file."""
     path = folder / "train.tfrecord"
-    record = 4 + 12 + SIZE[0] * SIZE[1] + 120  # lengths, checksums, picture, and the labels around it
+    height, width = size_of(recipe)
+    record = 4 + 12 + height * width + 120  # lengths, checksums, picture, and the labels around it
 
     def loop() -> None:
         with open(path, "rb", buffering=0) as file:
@@ -78,21 +97,29 @@ def read_limit(folder: Path) -> float:
     return path.stat().st_size / record / best(loop)
 
 
-def read(folder: Path) -> float:
+def read(folder: Path, recipe: dict) -> float:
     """Records a second, read and parsed as in training, in batches."""
     from utils.tfrecords import open_records, parse_records
 
-    dataset = open_records(folder, "train", SIZE)
-    batches = dataset.batch(BATCH).map(lambda batch: parse_records(batch, SIZE), num_parallel_calls=2).prefetch(2)
+    size = size_of(recipe)
+    dataset = open_records(folder, "train", size)
+    batches = dataset.batch(recipe["batch_size"])
+    batches = batches.map(lambda batch: parse_records(batch, size), num_parallel_calls=2).prefetch(2)
     return int(dataset.cardinality()) / best(lambda: [None for _ in batches])
 
 
-def pipeline(folder: Path, tone: float, length: int = 4) -> float:
-    """Pictures a second through the whole input pipeline, with augmentation."""
+def batches_of(folder: Path, recipe: dict, length: int = 4):
+    """Training batches of a recipe, with augmentation, and the number of steps in an epoch."""
     from utils.augment import augment
     from utils.training import training_batches
 
-    batches, steps = training_batches(folder, SIZE, BATCH, 0, partial(augment, tone=tone), length=length)
+    changed = partial(augment, tone=recipe["tone"], bend=recipe["bend"])
+    return training_batches(folder, size_of(recipe), recipe["batch_size"], 0, changed, length=length)
+
+
+def pipeline(folder: Path, recipe: dict, length: int = 4) -> float:
+    """Pictures a second through the whole input pipeline, with augmentation."""
+    batches, steps = batches_of(folder, recipe, length)
     iterator = iter(batches)
     next(iterator)
 
@@ -100,87 +127,132 @@ def pipeline(folder: Path, tone: float, length: int = 4) -> float:
         for _ in range(steps):
             next(iterator)
 
-    return steps * BATCH / best(one_epoch)
+    return steps * recipe["batch_size"] / best(one_epoch)
 
 
-def fit(folder: Path, policy: str, tone: float, deterministic: bool = False, steps: int = 40) -> float:
-    """Pictures a second in `fit`: the full AlexNet with BatchNorm, reading and augmentation, after warming up.
+def fit(folder: Path, recipe: dict, policy: str, deterministic: bool = False, steps: int = 30) -> float:
+    """Pictures a second in `fit`: the AlexNet of a recipe, reading and augmentation, after warming up.
 
     ``deterministic`` has TensorFlow guarantee that every operation gives the same result each time.
     """
-    from utils.augment import augment
-    from utils.model import alexnet, keras
+    from utils.model import keras
     from utils.quiet import tf
-    from utils.training import compile_model, training_batches
+    from utils.training import compile_model
 
     if deterministic:
         keras.utils.set_random_seed(0)
         tf.config.experimental.enable_op_determinism()
     keras.config.set_dtype_policy(policy)
-    batches, _ = training_batches(folder, SIZE, BATCH, 0, partial(augment, tone=tone))
-    network = alexnet()
-    compile_model(network, 0.001, 15, 70)
+    batches, steps_an_epoch = batches_of(folder, recipe)
+    network = network_of(recipe)
+    compile_model(network, recipe["learning_rate"], recipe["epochs"], steps_an_epoch, recipe["label_smoothing"])
     times = []
     tick = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: times.append(time.perf_counter()))
     network.fit(batches, epochs=1, steps_per_epoch=steps, verbose=0, shuffle=False, callbacks=[tick])
-    return BATCH * (steps - 6) / (times[-1] - times[5])  # the first steps compile
+    return recipe["batch_size"] * (steps - 6) / (times[-1] - times[5])  # the first steps compile
 
 
-def predict_one() -> float:
+def predict_one(recipe: dict) -> float:
     """Milliseconds to read a single picture."""
     import numpy as np
 
-    from utils.model import alexnet, probabilities
+    from utils.model import probabilities
 
-    network, image = alexnet(), np.zeros((1, *SIZE, 1), np.uint8)
+    network, image = network_of(recipe), np.zeros((1, *size_of(recipe), 1), np.uint8)
     probabilities(network, image)
     return 1000 * best(lambda: probabilities(network, image), 20)
 
 
-def predict_many(policy: str) -> float:
+def predict_many(recipe: dict, policy: str) -> float:
     """Pictures a second, read in large batches."""
     import numpy as np
 
-    from utils.model import alexnet, keras, probabilities
+    from utils.model import keras, probabilities
 
     keras.config.set_dtype_policy(policy)
-    network, images = alexnet(), np.zeros((500, *SIZE, 1), np.uint8)
+    network, images = network_of(recipe), np.zeros((500, *size_of(recipe), 1), np.uint8)
     probabilities(network, images)
     return len(images) / best(lambda: probabilities(network, images))
 
 
-def picture_gflop() -> float:
-    """GFLOP of one picture through the full AlexNet at the defaults."""
-    from utils.model import alexnet
+def picture_gflop(recipe: dict) -> float:
+    """GFLOP of one picture through the AlexNet of a recipe."""
+    return gflop(network_of(recipe))
 
-    return gflop(alexnet(SIZE))
+
+def best_product(dtype: str, *shapes: list[int]) -> list:
+    """The most that this machine multiplies: GFLOP a second of the fastest of several matrix products, and its shape.
+
+    Args:
+        dtype: ``"float32"`` or ``"bfloat16"``.
+        shapes: rows of the first matrix, its columns, columns of the second; `SHAPES` if there are none.
+    """
+    from utils.quiet import tf
+
+    product, found = tf.function(tf.matmul), []
+    for rows, inner, columns in shapes or SHAPES:
+        one, other = (
+            tf.cast(tf.random.stateless_normal(shape, (0, 0)), dtype) for shape in ((rows, inner), (inner, columns))
+        )
+        product(one, other)
+        seconds = best(lambda one=one, other=other: product(one, other)[0, 0].numpy(), 7)
+        found.append([2 * rows * inner * columns / 1e9 / seconds, f"{rows} x {inner} by {inner} x {columns}"])
+    return max(found)
 
 
 MEASURES = {
     function.__name__: function
     for function in (
-        draw_limit, draw, records_limit, records, read_limit, read, pipeline, matrix_product, fit, predict_one,
+        draw_limit, draw, records_limit, records, read_limit, read, pipeline, best_product, fit, predict_one,
         predict_many, picture_gflop,
     )
 }  # fmt: skip
 
 
-def measure(name: str, *arguments: object) -> dict[str, float]:
-    """Call one of the functions above in a process of its own: what it returns, and its peak memory in MB."""
+def measure(name: str, *arguments: object) -> dict:
+    """Call one of the functions above in a process of its own: what it returns, and its peak memory in MB.
+
+    A matrix product also tells which instructions of the processor it used.
+    """
     command = [sys.executable, "-m", "benchmarks.bench", "--measure", json.dumps([name, *map(_plain, arguments)])]
-    print(
-        f"  {name} {' '.join(str(_plain(a)) for a in arguments if not isinstance(a, Path))}",
-        file=sys.stderr,
-        flush=True,
-    )
-    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True)
+    said = (str(argument) for argument in arguments if not isinstance(argument, Path | dict))
+    print("  " + " ".join([name, *said]), file=sys.stderr, flush=True)
+    verbose = {"ONEDNN_VERBOSE": "1"} if name == "best_product" else {}  # the library then names what it runs
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, env=os.environ | verbose)
     if done.returncode:
         raise SystemExit(f"{name} failed:\n{done.stderr[-2000:]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    found = json.loads(done.stdout.splitlines()[-1])
+    return found | ({"instructions": instructions(done.stdout, flags())} if verbose else {})
 
 
 def _plain(argument: object) -> object:
     return {"path": str(argument)} if isinstance(argument, Path) else argument
+
+
+def flags() -> str:
+    """What the processor can do, in Linux's own words; empty elsewhere."""
+    path = Path("/proc/cpuinfo")
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def instructions(verbose: str, flags: str) -> str:
+    """Which instructions multiplied matrices, in plain words.
+
+    Args:
+        verbose: what oneDNN has said about each operation, if it did any.
+        flags: what the processor can do, see `flags`. Taken where oneDNN does not say what it used.
+    """
+    named = " ".join(re.findall(r"(?:matmul|inner_product|gemm)[a-z_]*[:,]([a-z_:]*\w*)", verbose))
+    for used, word in (
+        ("amx", "AMX with bfloat16"),
+        ("avx512_core_bf16", "AVX-512 with bfloat16"),
+        ("avx10_1", "AVX-512 with bfloat16"),
+        ("avx512", "AVX-512"),
+        ("avx2", "AVX2"),
+    ):
+        if used in named:
+            return word
+    return next((word for flag, word in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags), "not known")
 
 
 def peak_memory() -> float:
@@ -198,8 +270,8 @@ def peak_memory() -> float:
 def _measured(request: str) -> None:
     """The other end of `measure`: call the function, and print its result and this process's peak memory."""
     name, *arguments = json.loads(request)
-    paths = [Path(argument["path"]) if isinstance(argument, dict) else argument for argument in arguments]
-    value = MEASURES[name](*paths)
+    arguments = [Path(one["path"]) if isinstance(one, dict) and "path" in one else one for one in arguments]
+    value = MEASURES[name](*arguments)
     print(json.dumps({"value": value, "peak_mb": peak_memory()}))
 
 
@@ -210,66 +282,87 @@ def row(what: str, found: dict[str, float], unit: str, limit: float | None, of: 
             "peak_mb": found["peak_mb"]}  # fmt: skip
 
 
-def all_rows(folder: Path, sizes: list[int]) -> list[dict]:
-    """Measure everything, in the order of the course."""
-    from utils.run import defaults, find_notebook  # here, so that the processes that are measured do not load it
+def read_recipes() -> dict[str, dict]:
+    """All parameters of the recipes *default* and *quick*."""
+    from benchmarks.accuracy import known_parameters, read_recipe  # here: processes that are measured do not load it
 
-    rows, workers = [], cores()
-    tone = defaults(find_notebook("05"))["tone"]  # pictures are augmented as in the course
-    loop = measure("draw_limit")["value"]
-    rows.append(
-        row("draw, one core", measure("draw", folder / "one", 1000, 1), "captchas/s", loop, "the package's own loop")
-    )
-    rows.append(row(f"draw, {workers} cores", measure("draw", folder / "captchas", 5000, workers), "captchas/s",
-                    loop * workers, f"the package's own loop, {workers} times"))  # fmt: skip
+    return {name: known_parameters() | read_recipe(name) for name in ("default", "quick")}
 
-    decode = measure("records_limit", folder / "captchas")["value"]
-    rows.append(row("write records", measure("records", folder / "captchas", folder / "records"), "records/s", decode,
-                    "decode, gray and resize alone, one core"))  # fmt: skip
-    disk = measure("read_limit", folder / "records")["value"]
-    rows.append(row("read records", measure("read", folder / "records"), "records/s", disk, "plain read of the file"))
 
-    forward = measure("picture_gflop")["value"]
-    policies = ["float32"] + (["mixed_bfloat16"] if fastest_dtype() == "mixed_bfloat16" else [])
-    for policy in policies:
-        flops = measure("matrix_product", policy.removeprefix("mixed_"))["value"]
-        note = f"matrix product, {flops:.0f} GFLOP/s"
-        trained = row(
-            f"train, {policy}",
-            measure("fit", folder / "records", policy, tone),
-            "pictures/s",
-            flops / (3 * forward),
-            note,
-        )
-        feed = measure("pipeline", folder / "records", tone)
-        times = f"{feed['value'] / trained['value']:.0f} times what training takes"
-        fed = row("feed, with augmentation", feed, "pictures/s", None, times)
-        rows += [fed, trained]
-        if policy == policies[-1]:
-            same = measure("fit", folder / "records", policy, tone, True)
+def rows_of_files(folder: Path, recipe: dict, loop: float) -> list[dict]:
+    """Draw captchas into ``folder``, write records of them, and read those.
+
+    Args:
+        loop: captchas a second by the package's own loop.
+    """
+    workers = cores()
+    own, drawn = "the package's own loop", folder / "captchas"
+    rows = [
+        row("draw, one core", measure("draw", folder / "one", 1000, 1), "captchas/s", loop, own),
+        row(f"draw, {workers} cores", measure("draw", drawn, 5000, workers), "captchas/s", loop * workers,
+            f"{own}, {workers} times"),
+    ]  # fmt: skip
+    decode = measure("records_limit", drawn, recipe)["value"]
+    written = measure("records", drawn, folder / "default", recipe)
+    rows.append(row("write records", written, "records/s", decode, "decode, gray and resize alone, one core"))
+    disk = measure("read_limit", folder / "default", recipe)["value"]
+    found = measure("read", folder / "default", recipe)
+    return [*rows, row("read records", found, "records/s", disk, "plain read of the file")]
+
+
+def rows_of_network(folder: Path, recipes: dict[str, dict], products: dict[str, dict]) -> list[dict]:
+    """Feed, train and read, with every number type that is fast here; with the recipe *quick* too.
+
+    Args:
+        products: for each number type, what `best_product` found.
+    """
+    rows, usual = [], recipes["default"]
+    fed = measure("pipeline", folder / "default", usual)
+    measure("records", folder / "captchas", folder / "quick", recipes["quick"])
+    fed_quick = measure("pipeline", folder / "quick", recipes["quick"])
+    work = {name: measure("picture_gflop", recipe)["value"] for name, recipe in recipes.items()}
+    for dtype, product in products.items():
+        policy, flops = f"mixed_{dtype}" if dtype == "bfloat16" else dtype, product["value"][0]
+        of = f"best matrix product, {flops:,.0f} GFLOP/s, {product['instructions']}"
+        trained = measure("fit", folder / "default", usual, policy)
+        rows.append(row(f"train, {policy}", trained, "pictures/s", flops / (3 * work["default"]), of))
+        if dtype == list(products)[-1]:
+            same = measure("fit", folder / "default", usual, policy, True)
             what = f"train, {policy}, determinism guaranteed"
             rows.append(row(what, same, "pictures/s", trained["value"], "without it"))
-        rows.append(
-            row(f"predict many, {policy}", measure("predict_many", policy), "pictures/s", flops / forward, note)
-        )
-        if policy == "float32":
-            rows.append(row("predict one, float32", measure("predict_one"), "ms", 1000 * forward / flops, note))
+            times = f"{fed['value'] / trained['value']:.0f} times what training takes in {policy}"
+            rows.append(row("feed, with augmentation", fed, "pictures/s", None, times))
+        quick = measure("fit", folder / "quick", recipes["quick"], policy)
+        rows.append(row(f"train quick, {policy}", quick, "pictures/s", flops / (3 * work["quick"]), of))
+        many = measure("predict_many", usual, policy)
+        rows.append(row(f"predict many, {policy}", many, "pictures/s", flops / work["default"], of))
+        if dtype == "float32":
+            one = measure("predict_one", usual)
+            rows.append(row("predict one, float32", one, "ms", 1000 * work["default"] / flops, of))
+    times = f"{fed_quick['value'] / quick['value']:.0f} times what training takes in {policy}"
+    return [*rows, row("feed quick, with augmentation", fed_quick, "pictures/s", None, times)]
 
-    for count in sizes:  # five characters, so that there are texts enough
-        captchas, records = folder / f"captchas{count}", folder / f"records{count}"
-        rows.append(row(f"draw {count:,}", measure("draw", captchas, count, workers, 5), "captchas/s", loop * workers,
+
+def rows_of_growth(folder: Path, recipe: dict, loop: float, sizes: list[int]) -> list[dict]:
+    """Draw, write and feed data sets of several sizes; five characters, so that there are texts enough."""
+    rows, workers = [], cores()
+    decode = measure("records_limit", folder / "captchas", recipe)["value"]
+    for count in sizes:
+        drawn, written = folder / f"captchas{count}", folder / f"records{count}"
+        rows.append(row(f"draw {count:,}", measure("draw", drawn, count, workers, 5), "captchas/s", loop * workers,
                         f"the package's own loop, {workers} times"))  # fmt: skip
-        rows.append(row(f"write {count:,}", measure("records", captchas, records, 5), "records/s", decode, "as above"))
-        shutil.rmtree(captchas)
-        rows.append(row(f"feed {count:,}", measure("pipeline", records, tone, 5), "pictures/s", None, ""))
-        shutil.rmtree(records)
+        found = measure("records", drawn, written, recipe, 5)
+        rows.append(row(f"write {count:,}", found, "records/s", decode, "decode, gray and resize alone, one core"))
+        shutil.rmtree(drawn)
+        rows.append(row(f"feed {count:,}", measure("pipeline", written, recipe, 5), "pictures/s", None, ""))
+        shutil.rmtree(written)
     return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--sizes", type=int, nargs="*", default=[1000, 5000, 50_000], help="how many captchas, for growth"
+        "--sizes", type=int, nargs="*", default=[1000, 5000, 20_000], help="how many captchas, for growth"
     )
     parser.add_argument("--output", type=Path, default=RESULT)
     parser.add_argument("--measure", help=argparse.SUPPRESS)
@@ -279,10 +372,16 @@ def main() -> None:
         return
     from utils import numbers  # here, so that the processes that are measured do not load it
 
-    with tempfile.TemporaryDirectory() as folder:
-        rows = all_rows(Path(folder), options.sizes)
+    recipes, dtypes = read_recipes(), ["float32"] + ["bfloat16"] * (fastest_dtype() == "mixed_bfloat16")
+    products = {dtype: measure("best_product", dtype) for dtype in dtypes}
+    loop = measure("draw_limit")["value"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        rows = rows_of_files(folder, recipes["default"], loop)
+        rows += rows_of_network(folder, recipes, products)
+        rows += rows_of_growth(folder, recipes["default"], loop, options.sizes)
     print(numbers.speed_table(rows))
-    write_json(options.output, {"machine": machine(), "rows": rows})
+    write_json(options.output, {"machine": machine(), "products": products, "rows": rows})
     if options.output == RESULT:
         numbers.put(PAGE, "bench", numbers.speed_table(rows))
 

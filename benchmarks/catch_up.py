@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from benchmarks.accuracy import known_parameters, read_recipe, report, save, score_model, train_and_score
 from benchmarks.programs import run
+from utils.captchas import find_captchas, text_of
 from utils.checkpoints import MODEL
 from utils.files import REPO, read_json, shown, write_json
 from utils.machine import machine
@@ -27,7 +28,7 @@ def main() -> None:
     records = read_json(folders.records / SETTINGS)
     save_compact(load_model(folders.model / MODEL, size), CATCH_UP, records)
     model, _ = load_compact(CATCH_UP, size)
-    used = [path.stem for path in folders.captchas.glob("*.png")]
+    used = [text_of(path) for path in find_captchas(folders.captchas)]
     scores = score_model(model, *read_records(folders.records, "test", size), used)
     megabytes = round(CATCH_UP.stat().st_size / 1e6, 1)
     write_json(RESULT, {"megabytes": megabytes, "machine": machine()} | scores)

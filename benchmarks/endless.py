@@ -11,12 +11,13 @@ from __future__ import annotations
 import argparse
 import random
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
 from benchmarks.accuracy import DRAWN_WITH, known_parameters, read_recipe, report, save, score_model
 from benchmarks.programs import run
-from utils.captchas import LENGTH, draw_captcha, draw_texts, drawing_pool, labels_of
+from utils.captchas import DIGITS, USUAL, draw_captcha, draw_texts, drawing_pool, labels_of
 from utils.fresh import fresh_captchas
 from utils.pictures import gray
 from utils.tfrecords import shuffled
@@ -25,22 +26,25 @@ ENDLESS = "endless"
 
 
 def drawings(
-    texts: list[str], seed: int, size: tuple[int, int], batch_size: int
+    texts: list[str], seed: int, size: tuple[int, int], batch_size: int, chars: str = DIGITS, **look: object
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """All texts again and again, in a new order and drawn anew each time.
 
+    Args:
+        look: how they are drawn, if not as usual, see `utils.captchas.look_of`.
+
     Yields:
-        Pictures, uint8 of shape (batch_size, height, width, 1), and labels, int64 of shape (batch_size, 4).
+        Pictures, uint8 of shape (batch_size, height, width, 1), and labels, int64 of shape (batch_size, length).
     """
-    epoch = 0
+    epoch, draw = 0, partial(draw_captcha, **look)
     with drawing_pool() as pool:
         while True:
             order = random.Random(f"order {seed} {epoch}").sample(texts, len(texts))
             for start in range(0, len(order) - batch_size + 1, batch_size):
                 share = order[start : start + batch_size]
-                drawn = pool.map(draw_captcha, share, [f"endless {seed} {epoch}"] * len(share), chunksize=8)
+                drawn = pool.map(draw, share, [f"endless {seed} {epoch}"] * len(share), chunksize=8)
                 pictures = np.stack([gray(picture, size) for picture in drawn])[..., None]
-                yield pictures, np.array([labels_of(text) for text in share])
+                yield pictures, np.array([labels_of(text, chars) for text in share])
             epoch += 1
 
 
@@ -55,12 +59,14 @@ def train(values: dict[str, object], seed: int) -> dict[str, object]:
     batch_size, epochs = values["batch_size"], values["epochs"]
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(machine.fastest_dtype())
-    drawn = shuffled(draw_texts(values["captcha_count"], seed), seed)  # split as notebook 02 does it
+    chars, length, look = values["chars"], values["length"], {name: values[name] for name in USUAL}
+    drawn = shuffled(draw_texts(values["captcha_count"], seed, chars, length), seed)  # split as notebook 02 does it
     held_out, texts = drawn[: values["test_count"]], drawn[values["test_count"] :]
-    images, labels = map(np.concatenate, zip(*fresh_captchas([(text, seed) for text in held_out], size), strict=True))
-    signature = (tf.TensorSpec((batch_size, *size, 1), tf.uint8), tf.TensorSpec((batch_size, LENGTH), tf.int64))
+    tests = fresh_captchas([(text, seed) for text in held_out], size, chars=chars, **look)
+    images, labels = map(np.concatenate, zip(*tests, strict=True))
+    signature = (tf.TensorSpec((batch_size, *size, 1), tf.uint8), tf.TensorSpec((batch_size, length), tf.int64))
     batches = tf.data.Dataset.from_generator(
-        lambda: drawings(texts, seed, size, batch_size), output_signature=signature
+        lambda: drawings(texts, seed, size, batch_size, chars, **look), output_signature=signature
     )
 
     def prepared(number: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]):
@@ -74,7 +80,7 @@ def train(values: dict[str, object], seed: int) -> dict[str, object]:
     batches = batches.enumerate().map(prepared)
     steps = len(texts) // batch_size
     names = ("fc_units", "batch_norm", "dropout", "weight_decay")
-    network = model.alexnet(size, strides=strides, **{name: values[name] for name in names})
+    network = model.alexnet(size, len(chars), length, strides=strides, **{name: values[name] for name in names})
     training.compile_model(network, values["learning_rate"], epochs, steps, values["label_smoothing"])
     history = network.fit(
         batches.prefetch(2),
@@ -87,7 +93,7 @@ def train(values: dict[str, object], seed: int) -> dict[str, object]:
     minutes = round(sum(history.history["seconds"]) / 60, 2)
     cost = 3 * machine.gflop(network) * epochs * steps * batch_size / 1000
     about = {"seed": seed, "minutes": minutes, "tflop": round(cost, 1), "fresh_seeds": list(DRAWN_WITH)}
-    return about | score_model(network, images, labels, drawn)
+    return about | score_model(network, images, labels, drawn, chars, **look)
 
 
 def main() -> None:

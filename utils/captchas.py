@@ -1,9 +1,10 @@
-"""Draw captchas: the same seed gives the same pictures, byte for byte.."""
+"""Draw captchas: the same seed gives the same pictures, byte for byte."""
 
 from __future__ import annotations
 
 import multiprocessing
 import random
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -12,20 +13,25 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import unquote
 
 import captcha.image
 import cloudpickle
-from PIL import Image
+from fontTools.ttLib import TTFont
+from PIL import Image, ImageFont
 
 from utils.code import code_of
-from utils.files import CourseError, cause, check_settings, require, shown, write_aside, write_json
+from utils.files import REPO, CourseError, cause, check_settings, read_json, require, shown, write_aside, write_json
 from utils.machine import cores
+from utils.parameters import checked, shortened
 from utils.progress import progress
 from utils.workspace import held
 
 DIGITS = "0123456789"
 LENGTH = 4
 WIDTH, HEIGHT = 160, 60  # pixels, the size the `captcha` package draws unless told otherwise
+USUAL = {"width": WIDTH, "height": HEIGHT, "fonts": ""}  # what a captcha looks like, if nobody says otherwise
+RESERVED = {"CON", "PRN", "AUX", "NUL"} | {f"{device}{number}" for device in ("COM", "LPT") for number in range(10)}
 SETTINGS = "captchas.json"
 DRAW = "01-generate-captchas.ipynb"
 
@@ -63,31 +69,133 @@ def draw_texts(count: int, seed: int, chars: str = DIGITS, length: int = LENGTH)
     require(type(length) is int and 1 <= length <= 12, f"length is {length!r}, but must lie between 1 and 12.")
     base, possible = len(chars), len(chars) ** length
     require(
-        1 <= count <= possible,
-        f"captcha_count is {count:,}, but must lie between 1 and {possible:,}: "
-        f"there are only {possible:,} different texts of {length} characters out of {chars!r}.",
+        1 <= count <= possible <= sys.maxsize,
+        f"captcha_count is {count:,}, but must lie between 1 and {min(possible, sys.maxsize):,}: "
+        f"there are only {possible:,} different texts of {length} characters out of {shortened(chars)}.",
     )
     numbers = random.Random(f"texts {seed}").sample(range(possible), count)
     return ["".join(chars[number // base**place % base] for place in reversed(range(length))) for number in numbers]
 
 
+def font_files(fonts: str = "") -> list[str]:
+    """The paths in ``fonts``, which are separated by commas and counted from the course's folder.
+
+    An empty text stands for the font that comes with the ``captcha`` package.
+
+    Raises:
+        CourseError: one of them is no font file.
+    """
+    named = [name.strip() for name in fonts.split(",") if name.strip()]
+    files = [REPO / Path(name).expanduser() for name in named]
+    for name, file in zip(named, files, strict=True):
+        _characters_of(str(file), name)
+    return [str(file) for file in files] or list(captcha.image.DEFAULT_FONTS)
+
+
 @cache
-def painter(width: int, height: int) -> captcha.image.ImageCaptcha:
-    """The package's painter for pictures of this size, made once: it loads its fonts when it first draws."""
-    return captcha.image.ImageCaptcha(width, height)
+def _characters_of(file: str, name: str) -> frozenset[int]:
+    """The code points that a font file has a picture for."""
+    try:
+        with TTFont(file, fontNumber=0, lazy=True) as font:
+            return frozenset(code for code, glyph in font.getBestCmap().items() if glyph != ".notdef")
+    except Exception as error:  # missing, cut short, of another kind: fontTools fails in many ways
+        raise CourseError(
+            f"fonts names {name}, which is no font file that can be read ({cause(error)}): give the paths of TrueType "
+            "or OpenType files, separated by commas."
+        ) from error
 
 
-def draw_captcha(text: str, seed: int | str, width: int = WIDTH, height: int = HEIGHT) -> Image.Image:
+def check_alphabet(chars: str, fonts: str = "") -> str:
+    """Give ``chars`` back if captchas of these characters can be drawn with these fonts and read again.
+
+    Raises:
+        CourseError: there are fewer than two characters, or repeated ones, or such as no picture shows alone (spaces,
+            control characters, combining marks); or a font has no picture for one of them. A font draws what it does
+            not know as one and the same box.
+    """
+    checked("chars", chars)
+    for file in font_files(fonts):
+        known = _characters_of(file, Path(file).name)
+        unknown = [char for char in chars if ord(char) not in known or not _inked(file, char)]
+        require(
+            not unknown,
+            f"The font {Path(file).name} cannot draw {', '.join(unknown)}: leave that out of chars, or name fonts that "
+            "can in the parameter fonts of 01-generate-captchas.ipynb.",
+        )
+    return chars
+
+
+def _inked(file: str, char: str) -> bool:
+    return ImageFont.truetype(file, 42).getmask(char).getbbox() is not None
+
+
+def example_text(chars: str = DIGITS, length: int = LENGTH) -> str:
+    """A text to show: 2026 where texts are four digits, else one that is drawn by chance and always the same."""
+    return "2026" if (chars, length) == (DIGITS, LENGTH) else draw_texts(1, 0, chars, length)[0]
+
+
+@cache
+def painter(width: int, height: int, fonts: str = "") -> captcha.image.ImageCaptcha:
+    """The package's painter for pictures of this size, made once: it loads its fonts when it first draws.
+
+    Args:
+        fonts: see `font_files`.
+    """
+    return captcha.image.ImageCaptcha(width, height, font_files(fonts))
+
+
+def draw_captcha(text: str, seed: int | str, width: int = WIDTH, height: int = HEIGHT, fonts: str = "") -> Image.Image:
     """Draw ``text`` as an RGB picture of ``width`` x ``height`` pixels; ``seed`` and ``text`` decide every pixel."""
     with seeded(f"captcha {seed} {text}"):
-        return painter(width, height).generate_image(text)
+        return painter(width, height, fonts).generate_image(text)
 
 
-def write_captcha(text: str, folder: Path, seed: int, draw: Callable[[str, int], Image.Image] = draw_captcha) -> None:
-    """Draw ``text`` into ``folder/text.png``, which appears only when it is whole."""
-    picture = draw(text, seed)
+def look_of(folder: Path) -> dict[str, object]:
+    """How the captchas in ``folder`` are drawn, as arguments of `draw_captcha`; empty where it is the usual way."""
+    return checked_look(read_json(folder / SETTINGS) if (folder / SETTINGS).exists() else {})
+
+
+def checked_look(settings: object) -> dict[str, object]:
+    """What the settings of captchas say about how they are drawn, as arguments of `draw_captcha`."""
+    found = settings if isinstance(settings, dict) else {}
+    return {name: checked(name, found[name]) for name in USUAL if name in found}
+
+
+def file_name(text: str, chars: str = DIGITS) -> str:
+    """The name of the file for ``text``: no two texts out of ``chars`` share one, on any disk of any system.
+
+    ASCII digits and letters stay. Windows and macOS take ``a.png`` and ``A.png`` for one file, so a capital letter
+    whose small letter is in ``chars`` too is written by its code, ``%41``. So are all other characters, many of which
+    no file name may hold, and the first letter of a name that Windows keeps for a device, such as CON.
+    """
+    kept = [char.isascii() and char.isalnum() and not (char.isupper() and char.lower() in chars) for char in text]
+    if text.upper() in RESERVED:
+        kept[0] = False
+    codes = ["".join(f"%{byte:02X}" for byte in char.encode()) for char in text]
+    return "".join(char if keep else code for char, keep, code in zip(text, kept, codes, strict=True)) + ".png"
+
+
+def text_of(path: Path) -> str:
+    """The text that the name of a captcha's file stands for: the opposite of `file_name`."""
+    return unquote(path.stem)
+
+
+def write_captcha(
+    text: str,
+    folder: Path,
+    seed: int,
+    draw: Callable[..., Image.Image] = draw_captcha,
+    chars: str = DIGITS,
+    **look: object,
+) -> None:
+    """Draw ``text`` into the file of ``folder`` that `file_name` says; it appears only when it is whole.
+
+    Args:
+        look: what ``draw`` gets besides text and seed, such as ``width``.
+    """
+    picture = draw(text, seed, **look)
     require(isinstance(picture, Image.Image), f"The function that draws returned {type(picture).__name__}, no picture.")
-    with write_aside(folder / f"{text}.png") as part:
+    with write_aside(folder / file_name(text, chars)) as part:
         picture.save(part, format="png")
 
 
@@ -98,40 +206,53 @@ def write_captchas(
     chars: str = DIGITS,
     length: int = LENGTH,
     processes: int | None = None,
-    draw: Callable[[str, int], Image.Image] = draw_captcha,
+    draw: Callable[..., Image.Image] = draw_captcha,
+    width: int = WIDTH,
+    height: int = HEIGHT,
+    fonts: str = "",
 ) -> int:
     """Draw ``count`` captchas into ``folder``; keep those that an earlier run left there, and replace damaged ones.
 
     Args:
         processes: how many processes draw; None takes one for each core. It changes the speed, never a picture.
-        draw: a function that takes a text and a seed and returns a picture, such as `draw_captcha`.
+        draw: a function that takes a text and a seed and returns a picture, such as `draw_captcha`. It gets width,
+            height and fonts by name, as far as they are not the usual ones.
+        fonts: see `font_files`.
 
     Returns:
         How many captchas were drawn now: ``count`` at first, 0 when all of them were there.
 
     Raises:
-        CourseError: ``count`` or ``processes`` is impossible, the folder holds captchas of other settings or files that
-            are no captchas of this set, another run is writing to it, or it cannot be written to.
+        CourseError: ``count`` or ``processes`` is impossible, `check_alphabet` refuses the characters, the folder holds
+            captchas of other settings or files that are no captchas of this set, another run is writing to it, or it
+            cannot be written to.
     """
-    texts = draw_texts(count, seed, chars, length)
+    texts = draw_texts(count, seed, check_alphabet(chars, fonts), length)
     require(processes is None or processes >= 1, f"processes is {processes}, but must be at least 1.")
     settings = {"captcha_count": count, "seed": seed, "chars": chars, "length": length, "captcha": version("captcha")}
-    # So that pictures of a changed function are never mixed with others.
-    changed = {} if code_of(draw) == code_of(draw_captcha) else {"drawn_by": code_of(draw)}
+    given = {"width": width, "height": height, "fonts": fonts}
+    look = {name: value for name, value in given.items() if value != USUAL[name]}
+    # So that pictures of a changed function, or of another size, are never mixed with others.
+    changed = look | ({} if code_of(draw) == code_of(draw_captcha) else {"drawn_by": code_of(draw)})
     with held(folder):
-        if not check_settings(folder / SETTINGS, settings | (changed or {"drawn_by": None}), DRAW):
+        if not check_settings(folder / SETTINGS, settings | dict.fromkeys([*USUAL, "drawn_by"]) | changed, DRAW):
             require(
                 not find_pictures(folder),
                 f"{shown(folder)} already holds pictures that this course has not drawn: move them away, or choose "
                 "another `workspace`.",
             )
             write_json(folder / SETTINGS, settings | changed)
-        missing = [text for text in texts if not is_whole(folder / f"{text}.png")]
+        missing = missing_texts(folder, texts, chars)
         if missing:
-            drawn = _drawn(missing, folder, seed, processes or cores(), draw)
+            drawn = _drawn(missing, folder, seed, processes or cores(), draw, chars, look)
             for _ in progress(drawn, "Drawing", "captchas", len(missing)):
                 pass
     return len(missing)
+
+
+def missing_texts(folder: Path, texts: Sequence[str], chars: str = DIGITS) -> list[str]:
+    """Those of ``texts`` for which ``folder`` holds no file, or a damaged one."""
+    return [text for text in texts if not is_whole(folder / file_name(text, chars))]
 
 
 def is_whole(path: Path) -> bool:
@@ -152,15 +273,17 @@ def find_pictures(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.*") if path.suffix.lower() in endings and path.name[0] != ".")
 
 
-def _drawn(texts: Sequence[str], folder: Path, seed: int, processes: int, draw: Callable) -> Iterator[None]:
+def _drawn(
+    texts: Sequence[str], folder: Path, seed: int, processes: int, draw: Callable, chars: str, look: dict
+) -> Iterator[None]:
     """Draw every text, and yield once for each."""
     if processes == 1 or len(texts) < 100:  # starting processes costs more than drawing a few pictures
         for text in texts:
-            yield write_captcha(text, folder, seed, draw)
+            yield write_captcha(text, folder, seed, draw, chars, **look)
         return
     # cloudpickle takes a function along that was written in a notebook, which no other process could import.
     try:
-        task = cloudpickle.dumps((folder, seed, draw))
+        task = cloudpickle.dumps((folder, seed, draw, chars, look))
     except Exception as error:  # anything that a learner's function takes along may refuse
         raise CourseError(
             f"The function that draws cannot go to other processes ({cause(error)}): set processes = 1."
@@ -177,7 +300,7 @@ def _drawn(texts: Sequence[str], folder: Path, seed: int, processes: int, draw: 
             raise
 
 
-_received: list = []  # in a drawing process: folder, seed and function
+_received: list = []  # in a drawing process: folder, seed, function, alphabet and look
 
 
 def _receive(pickled: bytes) -> None:
@@ -185,8 +308,8 @@ def _receive(pickled: bytes) -> None:
 
 
 def _write_received(text: str) -> None:
-    folder, seed, draw = _received
-    write_captcha(text, folder, seed, draw)
+    folder, seed, draw, chars, look = _received
+    write_captcha(text, folder, seed, draw, chars, **look)
 
 
 def drawing_pool(
@@ -207,7 +330,10 @@ def check_text(text: str, chars: str = DIGITS, length: int = LENGTH) -> str:
     Raises:
         CourseError: it is not ``length`` characters out of ``chars``.
     """
-    require(is_text(text, chars, length), f"{text!r} is not {length} characters out of {chars!r}: choose another text.")
+    require(
+        is_text(text, chars, length),
+        f"{text!r} is not {length} characters out of {shortened(chars)}: choose another text.",
+    )
     return text
 
 
@@ -227,7 +353,8 @@ def is_text(name: str, chars: str = DIGITS, length: int = LENGTH) -> bool:
 
 
 def find_captchas(folder: Path, chars: str = DIGITS, length: int = LENGTH) -> list[Path]:
-    """All pictures in ``folder`` that are named by a text, sorted, so that the order does not depend on the disk.
+    """All pictures in ``folder`` that are named by a text, as `file_name` names them, sorted, so that the order does
+    not depend on the disk.
 
     Other files, such as ``0150 - Copy.png``, are not among them.
 
@@ -235,13 +362,18 @@ def find_captchas(folder: Path, chars: str = DIGITS, length: int = LENGTH) -> li
         CourseError: there is no such folder, or no captcha in it; the sentence says what is there instead.
     """
     found = find_pictures(folder)
-    paths = [path for path in found if path.suffix == ".png" and is_text(path.stem, chars, length)]
+    paths = [path for path in found if _names_a_text(path, chars, length)]
     if not paths and found:
         raise CourseError(
             f"{shown(folder)} holds {len(found):,} pictures, but none is a PNG file named by {length} characters out "
-            f"of {chars!r}, such as {chars[:length]}.png. The first is {found[0].name}. Rename them, or choose another "
-            "`workspace`."
+            f"of {shortened(chars)}, such as {file_name((chars * length)[:length], chars)}. The first is "
+            f"{found[0].name}. Rename them, or choose another `workspace`, `chars` or `length`."
         )
     if not paths:
         raise CourseError(f"There are no captchas in {shown(folder)}: run 01-generate-captchas.ipynb first.")
     return paths
+
+
+def _names_a_text(path: Path, chars: str, length: int) -> bool:
+    text = text_of(path)
+    return is_text(text, chars, length) and path.name == file_name(text, chars)

@@ -16,7 +16,7 @@ import numpy as np
 
 from utils.code import code_of as code_of  # notebook 05 takes it from here
 from utils.fast import keras
-from utils.files import CourseError, cause, read_json, require, shown, write_aside, write_json
+from utils.files import CourseError, brief, cause, read_json, require, shown, write_aside, write_json
 from utils.model import TRAIN, load_model, save_model
 from utils.workspace import held
 
@@ -62,13 +62,13 @@ class Checkpoint(keras.callbacks.Callback):
         about = json.dumps({"settings": self.settings, "epochs": self.epochs_done})
         newest = self.folder / f"epoch-{epoch + 1:04d}.npz"
         with write_aside(newest) as part:
-            np.savez(part, about=about, **{f"state_{i}": v.numpy() for i, v in enumerate(_state(self.model))})
+            np.savez(part, about=about, **{f"state_{i}": v.numpy() for i, v in enumerate(state_of(self.model))})
         for older in self.folder.glob("epoch-*"):
             if older != newest:
                 older.unlink()
 
 
-def _state(model: keras.Model) -> list:
+def state_of(model: keras.Model) -> list:
     """All variables that a training changes: weights, optimizer, and the random state of the dropout layers."""
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
@@ -102,7 +102,7 @@ def resume(network: keras.Model, folder: Path, settings: dict) -> list[dict]:
         print("it is dropped, and a new one starts.")
         shutil.rmtree(folder / CHECKPOINT)
         return []
-    variables = _state(network)
+    variables = state_of(network)
     require(len(values) == len(variables), f"{shown(states[-1])} is of another network: delete it and run {TRAIN}.")
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
@@ -119,7 +119,8 @@ def _finished(network: keras.Model, folder: Path, settings: dict) -> list[dict]:
         found = read_json(folder / HISTORY, settings=dict, epochs=list)
     if found["settings"] == _as_json(settings):
         size = tuple(network.input_shape[1:3])
-        network.set_weights(load_model(folder / MODEL, size, len(network.outputs)).get_weights())
+        outputs = network.outputs
+        network.set_weights(load_model(folder / MODEL, size, len(outputs), outputs[0].shape[-1]).get_weights())
         return _told(found["epochs"], settings)
     number = 1
     while (aside := folder.with_name(f"{folder.name}-{number}")).exists():
@@ -149,7 +150,7 @@ def _difference(found: dict, settings: dict) -> str:
     wanted = _as_json(settings)
     words = {"network": "another network", "code": "other code in the cells", "records": "other records"}
     named = [
-        words.get(name, f"{name} {found.get(name)} instead of {wanted.get(name)}")
+        words.get(name, f"{name} {brief(found.get(name))} instead of {brief(wanted.get(name))}")
         for name in sorted({*found, *wanted})
         if found.get(name) != wanted.get(name)
     ]

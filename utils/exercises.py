@@ -9,6 +9,7 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from utils import room
-from utils.captchas import HEIGHT, WIDTH, draw_captcha, find_captchas, painter, seeded
+from utils.captchas import DIGITS, HEIGHT, LENGTH, WIDTH, draw_captcha, find_captchas, painter, seeded, text_of
 from utils.files import CourseError
 from utils.scores import wilson_interval
 from utils.workspace import open_workspace
@@ -92,9 +93,10 @@ def _number(value: object) -> float:
     return float(value)
 
 
-def _palest(answer: object, folder: Path) -> bool:
+def _palest(answer: object, folder: Path, chars: str = DIGITS, length: int = LENGTH) -> bool:
     """Whether no captcha in the folder is brighter on average than the one with this text."""
-    means = {path.stem: float(np.asarray(Image.open(path).convert("L")).mean()) for path in find_captchas(folder)}
+    paths = find_captchas(folder, chars, length)
+    means = {text_of(path): float(np.asarray(Image.open(path).convert("L")).mean()) for path in paths}
     return means[str(answer)] >= max(means.values()) - 1e-9
 
 
@@ -127,15 +129,15 @@ def _unshuffled(answer: object, paths: Sequence[Path], test_count: int) -> bool:
     """Whether these are the first characters of the texts that come first in sorted order."""
     if isinstance(answer, str):
         raise TypeError(f"{answer!r} is a text, no set")
-    return set(answer) == {path.stem[0] for path in sorted(paths)[:test_count]}
+    return set(answer) == {text_of(path)[0] for path in sorted(paths)[:test_count]}
 
 
-def with_a_wrong_label(labels: np.ndarray, seed: int) -> np.ndarray:
-    """A copy of the labels, an array of shape (captchas, length), in which one digit of one captcha is wrong."""
+def with_a_wrong_label(labels: np.ndarray, seed: int, classes: int = len(DIGITS)) -> np.ndarray:
+    """A copy of the labels, an array of shape (captchas, length), in which one character of one captcha is wrong."""
     chance = np.random.default_rng(seed + 7)
     row, place = chance.integers(len(labels)), chance.integers(labels.shape[1])
     planted = labels.copy()
-    planted[row, place] = (planted[row, place] + 1 + chance.integers(8)) % 10
+    planted[row, place] = (planted[row, place] + 1 + chance.integers(max(classes - 2, 1))) % classes
     return planted
 
 
@@ -196,14 +198,23 @@ def _without_scaling(answer: object, network: object, images: np.ndarray, labels
     return abs(_number(answer) - (read == labels).all(axis=1).mean()) <= 1.01 / len(labels)
 
 
-def _unread(answer: object, network: object, size: tuple[int, int], drawings: int = 20) -> bool:
+def _unread(
+    answer: object,
+    network: object,
+    size: tuple[int, int],
+    drawings: int = 20,
+    chars: str = DIGITS,
+    length: int = LENGTH,
+    **look: object,
+) -> bool:
     """Whether these settings of the playground's sliders lie in their ranges and make most drawings be misread."""
     from utils import playground
 
     if not isinstance(answer, dict) or not answer:
         raise TypeError(f"{answer!r} is no dict of settings")
     fits = all(playground.SLIDERS[name][1] <= value <= playground.SLIDERS[name][2] for name, value in answer.items())
-    read = playground.read_drawings(network, size, [f"{1234 + 411 * number}" for number in range(drawings)], **answer)
+    texts = playground.some_texts(drawings, chars, length)
+    read = playground.read_drawings(network, size, texts, chars=chars, **answer, **look)
     return fits and read <= 0.5
 
 
@@ -218,11 +229,11 @@ def _one_wrong(answer: object, right: np.ndarray) -> bool:
     return math.isclose(_number(answer), (wrong == 1).sum() / (wrong > 0).sum(), abs_tol=5e-4)
 
 
-def _most_confused(answer: object, matrices: np.ndarray) -> bool:
-    """Whether no two digits were confused more often, in either direction, than these two."""
+def _most_confused(answer: object, matrices: np.ndarray, chars: str = DIGITS) -> bool:
+    """Whether no two characters were confused more often, in either direction, than these two, or their labels."""
     counts = matrices.sum(axis=0)
     counts = np.triu(counts + counts.T, 1)
-    first, second = sorted(answer)
+    first, second = sorted(chars.index(one) if isinstance(one, str) else one for one in answer)
     return counts[first, second] == counts.max()
 
 
@@ -239,13 +250,22 @@ def _lowest_threshold(answer: object, sure: np.ndarray, whole: np.ndarray, promi
 
 
 def _first_lost(answer: object, network: object, image: np.ndarray) -> bool:
-    """Whether less than half of this picture is covered with paper, and all is read alike but the first digit."""
+    """Whether less than half of this picture is covered with paper, and all is read alike but the first character."""
     from utils.model import probabilities
 
     changed = np.asarray(answer, dtype=np.uint8).reshape(image.shape)
     before, after = probabilities(network, np.stack([image, changed])).argmax(axis=-1)
     only_paper, small = (changed >= image).all(), (changed != image).mean() < 0.5  # paper is the brightest there is
     return bool(only_paper and small and before[0] != after[0] and (before[1:] == after[1:]).all())
+
+
+@cache
+def _training_cost(size: tuple[int, int]) -> float:
+    """GFLOP of one training picture in the AlexNet of the lessons."""
+    from utils.machine import gflop
+    from utils.model import alexnet
+
+    return 3 * gflop(alexnet(size))
 
 
 def _nine_looks(answer: object, network: object, images: np.ndarray, shift: float = 1 / 56) -> bool | None:
@@ -282,8 +302,36 @@ def _black_patch(answer: object, network: object, images: np.ndarray, digits: np
     return bool(np.allclose(found.falls[:, :, 0], np.moveaxis(falls, 0, -1), atol=0.02))
 
 
+def _weights_of_the_outputs(answer: object, network: object) -> bool:
+    """Whether this is how many weights the outputs of the network have, with their biases."""
+    outputs = [layer for layer in network.layers if layer.name.startswith("digit_")]
+    return _number(answer) == sum(layer.count_params() for layer in outputs)
+
+
+def _best_left_out(answer: object, matrix: np.ndarray, chars: str) -> bool:
+    """Whether no other two characters leave fewer mistakes among the rest when they are left out."""
+    wrong = matrix * (1 - np.eye(len(chars), dtype=int))
+    both = wrong + wrong.T
+    gone = both.sum(axis=0)[:, None] + both.sum(axis=0)[None, :] - both  # by the two of each pair, counted once
+    one, other = (chars.index(char) for char in answer)
+    return one != other and gone[one, other] == np.triu(gone, 1).max()
+
+
 def _same_set(*right: str) -> Callable[[Sequence[str]], bool]:
     return lambda answer: not isinstance(answer, str) and set(answer) == set(right)
+
+
+def _weighted(answer: object) -> bool | None:
+    """Whether this function gives the gradient of a whole batch from those of two parts of unequal size."""
+    whole = np.arange(15.0).reshape(5, 3) ** 2  # the gradient of each picture
+    for cut in (1, 2, 4):
+        one, two = whole[:cut], whole[cut:]
+        found = answer(one.mean(axis=0), len(one), two.mean(axis=0), len(two))
+        if found is None:
+            return None  # the stub, whose body is still missing
+        if not np.allclose(found, whole.mean(axis=0)):
+            return False
+    return True
 
 
 # Eight different pictures of 2 x 3 pixels, for the exercise `in_both`.
@@ -292,7 +340,7 @@ _PICTURES = np.arange(48, dtype=np.uint8).reshape(8, 2, 3)
 EXERCISES = {
     # Notebook 00
     "what_it_says": Exercise(
-        "a text of four digits, in quotes",
+        "the text of the captcha, in quotes",
         lambda answer, text: answer == text,
         "look again, and mind the quotes: 0042 without them would be the number 42.",
     ),
@@ -328,7 +376,7 @@ EXERCISES = {
         "call `generate_image(text, bg_color=(255, 255, 255))` in `draw_captcha`, and run both cells again.",
     ),
     "palest": Exercise(
-        "a text of four digits, in quotes",
+        "the text of a captcha, in quotes",
         _palest,
         "open every file of the folder, turn it gray, and look for the highest mean.",
     ),
@@ -354,9 +402,9 @@ EXERCISES = {
         "`len(np.unique(gray(colour, size)))` counts the levels, after the cell of `gray` was changed and run.",
     ),
     "unshuffled": Exercise(
-        'a set of digits in quotes, such as {"3", "7"}',
+        'a set of characters in quotes, such as {"3", "7"}',
         _unshuffled,
-        "`path.stem[0]` is the first digit of a name. Collect those of `shuffled(paths, seed)[:test_count]`.",
+        "`captchas.text_of(path)[0]` is the first character. Collect those of `shuffled(paths, seed)[:test_count]`.",
     ),
     "wrong_row": Exercise(
         "the number of a row, counted from 0",
@@ -442,7 +490,7 @@ EXERCISES = {
     "harmful": Exercise(
         "a set of two of the four names",
         _same_set("mirror", "upside down"),
-        "after which change can you no longer tell what the digits were, or read them in another order?",
+        "after which change can you no longer tell what the characters were, or read them in another order?",
     ),
     "half_conv5": Exercise(
         "a whole number",
@@ -450,25 +498,25 @@ EXERCISES = {
         "change 256 to 128 in the line of `conv5`, run that cell, and count with `new_network().count_params()`.",
     ),
     "one_batch": Exercise(
-        "a loss from 0 to half of ln 10",
-        lambda answer: 0 <= _number(answer) < math.log(10) / 2,
+        "a loss from 0 to half of that of guessing",
+        lambda answer, classes=10: 0 <= _number(answer) < math.log(classes) / 2,
         "try rates that are 10 and 100 times as large as 0.00001.",
     ),
     # Notebook 06
     "worst_output": Exercise(
-        "0, 1, 2 or 3",
+        "the number of an output, counted from 0",
         _worst,
-        "`places` holds the four accuracies, and NumPy has `argmin`.",
+        "`places` holds the accuracies of all outputs, and NumPy has `argmin`.",
     ),
     "if_independent": Exercise(
         "a number between 0 and 1",
         lambda answer, places: math.isclose(_number(answer), np.prod(places), abs_tol=5e-4),
-        "the chance that four independent things all happen is the product of their chances.",
+        "the chance that several independent things all happen is the product of their chances.",
     ),
     "refused": Exercise(
         "a whole number of captchas",
         lambda answer, chances: _number(answer) == (chances.max(axis=-1).prod(axis=-1) < 0.9).sum(),
-        "the confidence in a whole captcha is the product of its four; `chances.max(axis=-1)` has the four.",
+        "the confidence in a whole captcha is the product of those of its places, and `chances.max(axis=-1)` has them.",
     ),
     "breaking_column": Exercise(
         "the number of a column, counted from 0, whose blackening changes the reading",
@@ -488,12 +536,12 @@ EXERCISES = {
     # Notebook 07
     "fastest": Exercise(
         "a number of pictures a second, within a fiftieth",
-        near(200 / 4.11, 0.02),
+        lambda answer: near(200 / _training_cost((224, 224)), 0.02)(answer),
         "divide what the machine can do in a second by what one picture costs.",
     ),
     "cheaper": Exercise(
         "a number of GFLOP for one training picture, within a fiftieth",
-        near(1.84, 0.02),
+        lambda answer: near(_training_cost((112, 224)), 0.02)(answer),
         "call `gflop` with an `alexnet` of the other size, and remember that training costs three times as much.",
     ),
     "overlap": Exercise(
@@ -512,7 +560,7 @@ EXERCISES = {
         "add the four diagonal moves, such as (-far, -far), to the list of moves, and divide by 9.",
     ),
     "own_recipe": Exercise(
-        "an accuracy above that of the trial *as it is*",
+        "an accuracy above that of the trial *wide*",
         lambda answer, to_beat: to_beat < _number(answer) <= 1,
         "with so few captchas, the network gets too few steps. How could the same epochs have more of them?",
     ),
@@ -520,12 +568,12 @@ EXERCISES = {
     "one_wrong": Exercise(
         "a share between 0 and 1",
         _one_wrong,
-        "`(~right).sum(axis=1)` counts the wrong digits of each captcha; divide by the captchas that have any.",
+        "`(~right).sum(axis=1)` counts the wrong characters of each captcha; divide by the captchas that have any.",
     ),
     "most_confused": Exercise(
-        "a set of two digits",
+        "a set of two characters, or of their labels",
         _most_confused,
-        "add up the four matrices, add the mirrored matrix, `.T`, to that, and leave out the diagonal.",
+        "add up the matrices of all places, add the mirrored matrix, `.T`, to that, and leave out the diagonal.",
     ),
     "surely_wrong": Exercise(
         "the number of a row, counted from 0",
@@ -538,8 +586,8 @@ EXERCISES = {
         "try every confidence in `sure`: of the captchas with at least that much, what share was read whole?",
     ),
     "covered": Exercise(
-        "a copy of the picture, less than half of it covered with paper, in which only the first digit is read "
-        "differently",
+        "a copy of the picture, less than half of it covered with paper, in which only the first character is "
+        "read differently",
         _first_lost,
         "set some columns to `surest.max()`, which is paper, and try several places and widths at once.",
     ),
@@ -588,5 +636,52 @@ EXERCISES = {
         "a set of four line numbers",
         lambda answer: not isinstance(answer, str) and set(answer) == {1, 5, 8, 10},
         "does each line do the same on another machine? Is the test set unchanged and unseen? What is saved?",
+    ),
+    # Notebook 11
+    "megabytes_a_step": Exercise(
+        "a number of megabytes, within a fiftieth",
+        lambda answer, parameters: near(parameters * 4 / 1e6, 0.02)(answer),
+        "each gradient is a float32 number, which takes four bytes.",
+    ),
+    "lanes_for_six": Exercise(
+        "a whole number",
+        lambda answer: _number(answer) == 12,
+        "go through the multiples of 6 from 8 on, and divide 96 by each.",
+    ),
+    "seconds_to_average": Exercise(
+        "a function that returns a number of seconds",
+        gives(((2, 1e9, 8.0), 1.0), ((4, 1e9, 8.0), 1.5), ((1, 1e9, 1.0), 0.0), ((10, 2e8, 10.0), 0.288)),
+        "8 Gbit/s are 1e9 bytes a second. Each worker sends 2 (N - 1) / N of the bytes.",
+    ),
+    "unequal_parts": Exercise(
+        "a function that returns one gradient, an array",
+        _weighted,
+        "each gradient is a mean over its pictures. Multiply each by their number, add, and divide by all pictures.",
+    ),
+    # Notebook 10
+    "first_loss": Exercise(
+        "a number above 4",
+        near(math.log(62), 0.003),
+        "each character has the probability 1/62, and the loss is minus its logarithm.",
+    ),
+    "best_possible": Exercise(
+        "a share between 0 and 1",
+        near((35 / 36) ** 4, 0.002),
+        "two of 36 characters are doubtful, and half of those are read wrong. Then all four must be right.",
+    ),
+    "trained_weights": Exercise(
+        "a whole number",
+        _weights_of_the_outputs,
+        "freeze the network, and add up `np.prod(weight.shape)` of its `trainable_weights`.",
+    ),
+    "columns_needed": Exercise(
+        "a function of a text that returns a whole number",
+        gives((("2026",), 4), (("0011",), 6), (("777",), 5), (("5",), 1)),
+        "a column for each character, and one more for each pair of equal neighbours.",
+    ),
+    "left_out": Exercise(
+        "a text of two different characters of the alphabet",
+        _best_left_out,
+        "try all pairs, and delete the rows and the columns of both from the matrix before you count the mistakes.",
     ),
 }

@@ -20,7 +20,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
     def call(self, inputs, training=None, mask=None):
         x = inputs if inputs.shape.rank == 4 else inputs[:, None, None, :]
-        if training:
+        if training and self.trainable:  # frozen layers keep their averages, as Keras's own do
             x, mean, variance = tf.compat.v1.nn.fused_batch_norm(
                 x, self.gamma, self.beta, epsilon=self.epsilon, is_training=True
             )

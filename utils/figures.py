@@ -6,6 +6,7 @@ They draw into a new pyplot figure and return nothing, so that a notebook shows 
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -29,6 +30,7 @@ plt.rcdefaults()  # no matplotlibrc of this machine changes the figures
 plt.style.use(REPO / "utils" / "course.mplstyle")
 
 RIGHT, WRONG = "#0072B2", "#D55E00"
+COLUMNS = 14  # characters side by side in a map of probabilities, so that their numbers can be read
 
 
 # Notebook 00
@@ -141,15 +143,23 @@ def plot_places(texts: Sequence[str], chars: str = DIGITS) -> None:
     """How often each character stands at each place, as bars, with the number that is expected as a dashed line."""
     places = list(zip(*texts, strict=True))
     expected = len(texts) / len(chars)
-    _, axes = plt.subplots(1, len(places), figsize=(10, 2.5), sharey=True, squeeze=False)
-    for number, (ax, place) in enumerate(zip(axes[0], places, strict=True)):
+    beside = len(chars) * len(places) <= 60  # else below each other, so that the characters can be read
+    grid, size = ((1, len(places)), (10, 2.5)) if beside else ((len(places), 1), (10, 1.9 * len(places)))
+    _, axes = plt.subplots(*grid, figsize=size, sharey=True, squeeze=False)
+    for number, (ax, place) in enumerate(zip(axes.flat, places, strict=True)):
         ax.bar(range(len(chars)), [place.count(char) for char in chars], color=RIGHT, width=0.75)
         ax.axhline(expected, color="black", linestyle="--", linewidth=1.5)
         ax.set_xticks(range(len(chars)), list(chars))
         ax.set(title=f"place {number}", xlabel="digit" if chars == DIGITS else "character")
         ax.grid(axis="x", visible=False)
-    axes[0, 0].set(ylabel="captchas", ylim=(0, 1.35 * expected))
+    for ax in axes[:, 0]:
+        ax.set(ylabel="captchas", ylim=(0, max(1.35 * expected, 1.1 * max(map(_most_frequent, places)))))
     axes[0, 0].text(-0.5, 1.3 * expected, f"dashed: {expected:,.0f}", va="top", fontsize=9)
+
+
+def _most_frequent(place: Sequence[str]) -> int:
+    """How often the most frequent character stands at a place."""
+    return Counter(place).most_common(1)[0][1]
 
 
 # Notebook 02
@@ -234,8 +244,8 @@ def plot_layers(names: Sequence[str], weights: Sequence[int], work: Sequence[int
     axes[0].invert_yaxis()
 
 
-def plot_history(history: Sequence[dict[str, float]], captchas: int, classes: int = len(DIGITS)) -> None:
-    """Loss, error of each output, and error of the whole captcha after every epoch, all on logarithmic axes.
+def plot_history(history: Sequence[dict[str, float]], captchas: int) -> None:
+    """Error of each output and error of the whole captcha after every epoch, on logarithmic axes.
 
     Args:
         history: as `utils.checkpoints.read_history` returns it; its names say which set the captchas are of.
@@ -244,29 +254,21 @@ def plot_history(history: Sequence[dict[str, float]], captchas: int, classes: in
     epochs = np.arange(1, len(history) + 1)
     of = "validation" if "validation_loss" in history[0] else "test"
     places = [name for name in history[0] if name.startswith(f"{of}_digit_")]
-    _, (losses, digits, whole) = plt.subplots(1, 3, figsize=(11, 3.7))
-
-    losses.plot(epochs, [epoch["loss"] for epoch in history], marker="o", label="training")
-    losses.plot(epochs, [epoch[f"{of}_loss"] for epoch in history], marker="s", label=of)
-    mark_chance(losses, np.log(classes), f"guessing: ln {classes} = {np.log(classes):.2f}")
-    losses.set(title="Loss", ylabel="mean cross-entropy")
-    losses_on_a_log_axis(losses, [epoch[name] for epoch in history for name in ("loss", f"{of}_loss")])
-
-    for marker, name in zip("osD^v*P", places, strict=False):
+    _, (each, whole) = plt.subplots(1, 2, figsize=(9, 4), sharey=True)
+    for place, (marker, name) in enumerate(zip(itertools.cycle("osD^v*P"), places, strict=False)):
         errors = [_error(epoch[name], captchas) for epoch in history]
-        digits.plot(epochs, errors, marker=marker, markersize=5, label=name.removeprefix(f"{of}_"))
-    digits.set(title=f"Each output, {of} set", ylabel="digits read wrong")
+        each.plot(epochs, errors, marker=marker, markersize=6, label=f"place {place}")
+    each.set(title=f"Each output, {of} set", ylabel="read wrong")
+    each.legend(fontsize=10.5)
     whole.plot(epochs, [_error(epoch[f"{of}_whole"], captchas) for epoch in history], marker="o", color="black")
-    whole.set(title=f"Whole captcha, {of} set", ylabel="captchas with a wrong digit")
-
-    for ax in (losses, digits, whole):
-        ax.set_xlabel("epoch")
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for ax in (losses, digits):
-        ax.legend(fontsize=9)
+    whole.set(title=f"Whole captcha, {of} set")
     lowest = min(_error(epoch[name], captchas) for epoch in history for name in [*places, f"{of}_whole"])
-    for ax in (digits, whole):
+    for ax in (each, whole):
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         percent_on_a_log_axis(ax, lowest)
+        ax.set_xlabel("epoch", fontsize=12.5)
+        ax.tick_params(labelsize=11.5, labelleft=True)
+    each.yaxis.label.set_fontsize(12.5)
 
 
 def _error(accuracy: float, captchas: int) -> float:
@@ -310,7 +312,7 @@ def plot_accuracies(places: Sequence[float], whole: float, interval: tuple[float
         whole: the share of captchas that are read whole.
         interval: the 95 % interval of ``whole``, from `utils.scores.wilson_interval`.
     """
-    names = [f"digit_{place}" for place in range(len(places))] + ["whole captcha"]
+    names = [f"place {place}" for place in range(len(places))] + ["whole captcha"]
     errors = [1 - value for value in [*places, whole]]
     low, high = 1 - interval[1], 1 - interval[0]
     _, ax = plt.subplots(figsize=(8, 0.45 * len(names) + 1.3))
@@ -354,18 +356,18 @@ def show_predictions(
         for side in ax.spines.values():
             side.set(color=color, linewidth=2 if right else 4, linestyle=line, capstyle="butt")
         ax.set_title(f"{mark} read", loc="left", color=color, fontsize=10.5, weight="bold")
-        wide = 0.7 / len(read)
+        wide, large = 0.7 / len(read), min(14, 70 / len(read))  # so that long texts fit
         for place, (char, true, share) in enumerate(zip(read, text, chance.max(axis=-1), strict=True)):
             at = {"transform": ax.transAxes, "ha": "center", "family": "monospace"}
             x, same = 0.38 + wide * place, char == true
             box = {} if same else {"bbox": {"facecolor": "white", "edgecolor": WRONG, "pad": 2, "linewidth": 2}}
             ax.text(
-                x, 1.035, char, fontsize=14, weight="bold", color=color if right else "black" if same else WRONG,
+                x, 1.035, char, fontsize=large, weight="bold", color=color if right else "black" if same else WRONG,
                 va="baseline", **at, **box,
             )  # fmt: skip
-            ax.text(x, -0.04, f"{share:.0%}", fontsize=9, va="top", **at)
+            ax.text(x, -0.04, f"{share:.0%}", fontsize=min(9, 40 / len(read)), va="top", **at)
             if not right:
-                ax.text(x, -0.13, true, fontsize=12, weight="normal" if same else "bold", va="top", **at)
+                ax.text(x, -0.13, true, fontsize=min(12, large), weight="normal" if same else "bold", va="top", **at)
         left = {"transform": ax.transAxes, "fontsize": 9, "va": "top"}
         ax.text(0, -0.04, "sure", **left)
         if not right:
@@ -390,7 +392,19 @@ def show_reading(pictures: dict[str, np.ndarray], chance: np.ndarray, chars: str
 
 
 def plot_chances(ax: Axes, chance: np.ndarray, chars: str = DIGITS) -> None:
-    """The probabilities of all characters at all places as a map, in per cent; the highest of each place is framed."""
+    """The probabilities of all characters at all places as a map, in per cent; the highest of each place is framed.
+
+    Of a large alphabet only the likeliest characters are shown.
+    """
+    shown = np.arange(chance.shape[1])
+    if len(shown) > COLUMNS:
+        rank = chance.max(axis=0)
+        rank[chance.argmax(axis=-1)] += 1  # those that are read, in any case
+        shown = np.sort(np.argsort(-rank, kind="stable")[:COLUMNS])
+    title = "probability of each digit, in %" if chars == DIGITS else "probability of each character, in %"
+    if len(shown) < len(chars):
+        title = f"the {len(shown)} likeliest characters, in %"
+    chance = chance[:, shown]
     ax.imshow(chance, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (place, label), share in np.ndenumerate(chance):
         said = f"{100 * share:.0f}" if share >= 0.005 else "·"
@@ -398,7 +412,7 @@ def plot_chances(ax: Axes, chance: np.ndarray, chars: str = DIGITS) -> None:
         ax.text(label, place, said, ha="center", va="center", fontsize=9.5, color=color)
     for place, label in enumerate(chance.argmax(axis=-1)):
         ax.add_patch(Rectangle((label - 0.5, place - 0.5), 1, 1, fill=False, edgecolor="black", linewidth=2))
-    ax.set_xticks(range(len(chars)), list(chars))
+    ax.set_xticks(range(len(shown)), [chars[label] for label in shown])
     ax.set_yticks(range(len(chance)), [f"place {place}" for place in range(len(chance))])
-    ax.set_title("probability of each digit, in %", loc="center", fontsize=10.5)
+    ax.set_title(title, loc="center", fontsize=10.5)
     ax.grid(False)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 
@@ -18,29 +19,31 @@ from utils.figures import RIGHT, WRONG, mark_chance, show_picture
 PLAIN = "0.7"
 
 
-def plot_logits(image: np.ndarray, logits: np.ndarray, chances: np.ndarray, label: int, place: int) -> None:
-    """One captcha, the ten logits of one of its places, and the ten probabilities that softmax makes of them.
+def plot_logits(
+    image: np.ndarray, logits: np.ndarray, chances: np.ndarray, label: int, place: int, chars: str = DIGITS
+) -> None:
+    """One captcha, the logits of one of its places, and the probabilities that softmax makes of them.
 
     Args:
         image: uint8 array of shape (height, width, 1).
-        logits: of shape (10,), as ``chances``.
-        label: the true digit, whose bars have another colour.
+        logits: of shape (classes,), as ``chances``.
+        label: the true character's place in ``chars``; its bars have another colour.
     """
     _, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 3.2), width_ratios=[1, 1.7, 1.7])
-    show_picture(left, image, f"place {place} says {label}")
+    show_picture(left, image, f"place {place} says {chars[label]}")
     for ax, values, form in ((middle, logits, "{:.1f}"), (right, chances, "{:.2f}")):
-        colors = [RIGHT if digit == label else PLAIN for digit in range(len(values))]
+        colors = [RIGHT if char == label else PLAIN for char in range(len(values))]
         bars = ax.bar(range(len(values)), values, color=colors)
         for bar, value in zip(bars, values, strict=True):
             side = "bottom" if value >= 0 else "top"
             ax.text(bar.get_x() + 0.4, value, form.format(value), ha="center", va=side, fontsize=8.5)
         ax.axhline(0, color="0.3", linewidth=1)
-        ax.set_xticks(range(len(values)), list(DIGITS[: len(values)]))
-        ax.set_xlabel("digit (blue: the true one)")
+        ax.set_xticks(range(len(values)), list(chars[: len(values)]))
+        ax.set_xlabel("character (blue: the true one)")
         ax.grid(axis="x", visible=False)
         ax.margins(y=0.12)
-    middle.set_title("Ten logits: any numbers")
-    right.set_title("Softmax: ten probabilities")
+    middle.set_title(f"{len(logits)} logits: any numbers")
+    right.set_title(f"Softmax: {len(chances)} probabilities")
 
 
 def plot_minus_log(points: Mapping[str, float]) -> None:
@@ -58,8 +61,8 @@ def plot_minus_log(points: Mapping[str, float]) -> None:
             weight="bold",
         )  # fmt: skip
     ax.set(
-        title="The loss is minus the logarithm of the true digit's probability",
-        xlabel="probability p of the true digit",
+        title="The loss is minus the logarithm of the true character's probability",
+        xlabel="probability p of the true character",
     )
     ax.set(ylabel="loss, −ln p", xlim=(0, 1.02), ylim=(-0.15, 5.6))
 
@@ -88,26 +91,32 @@ def plot_descent(loss: Callable[[np.ndarray], np.ndarray], paths: Mapping[str, S
     axes.flat[0].set_ylabel("loss")
 
 
-def plot_probability_maps(maps: Mapping[str, np.ndarray], text: str) -> None:
-    """The 4 x 10 probabilities of one captcha at several moments; the true digit of each place has a frame.
+def plot_probability_maps(maps: Mapping[str, np.ndarray], text: str, chars: str = DIGITS) -> None:
+    """All probabilities of one captcha at several moments; the true character of each place has a frame.
 
     Args:
-        maps: titles, and arrays of shape (length, 10).
+        maps: titles, and arrays of shape (length, classes).
         text: what the captcha says.
     """
-    _, axes = plt.subplots(1, len(maps), figsize=(12, 2.6), sharey=True, squeeze=False)
+    _, axes = plt.subplots(1, len(maps), figsize=(12, 1.0 + 0.4 * len(text)), sharey=True, squeeze=False)
+    few = len(chars) <= 12  # of more characters, the numbers would not fit into the squares
     for ax, (title, chances) in zip(axes.flat, maps.items(), strict=True):
         ax.imshow(chances, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        for (place, digit), chance in np.ndenumerate(chances):
+        for (place, char), chance in np.ndenumerate(chances) if few else ():
             color = "white" if chance > 0.5 else "black"
-            ax.text(digit, place, f"{100 * chance:.0f}", ha="center", va="center", fontsize=8.5, color=color)
+            ax.text(char, place, f"{100 * chance:.0f}", ha="center", va="center", fontsize=8.5, color=color)
         for place, char in enumerate(text):
-            frame = Rectangle((int(char) - 0.5, place - 0.5), 1, 1, fill=False, edgecolor=WRONG, linewidth=2.5)
-            ax.add_patch(frame)
-        ax.set(title=title, xlabel="digit")
-        ax.set_xticks(range(chances.shape[1]), list(DIGITS))
+            left = chars.index(char) - 0.5
+            ax.add_patch(Rectangle((left, place - 0.5), 1, 1, fill=False, edgecolor=WRONG, linewidth=2.5))
+        ax.set(title=title, xlabel="character")
+        ax.set_xticks(range(len(chars)), list(chars), fontsize=None if few else 6)
         ax.set_yticks(range(len(text)), [f"place {place}" for place in range(len(text))])
         ax.grid(False)
+
+
+def _mark_guessing(ax: Axes, classes: int) -> None:
+    """Draw the loss of a network that gives every character the same probability."""
+    mark_chance(ax, np.log(classes), f"guessing: ln {classes} = {np.log(classes):.2f}")
 
 
 def running_mean(values: Sequence[float], width: int = 10) -> np.ndarray:
@@ -118,31 +127,31 @@ def running_mean(values: Sequence[float], width: int = 10) -> np.ndarray:
     return (sums[ends] - sums[starts]) / (ends - starts)
 
 
-def plot_learning(curves: Mapping[str, Sequence[float]], title: str) -> None:
+def plot_learning(curves: Mapping[str, Sequence[float]], title: str, classes: int = len(DIGITS)) -> None:
     """The loss of every step as a thin line, and the mean of the last ten steps as a thick one; chance is dashed."""
     _, ax = plt.subplots(figsize=(8, 3.4))
     for (name, losses), color in zip(curves.items(), (RIGHT, WRONG), strict=False):
         steps = np.arange(1, len(losses) + 1)
         ax.plot(steps, losses, color=color, linewidth=0.8, alpha=0.5)
         ax.plot(steps, running_mean(losses), color=color, label=name)
-    mark_chance(ax, np.log(10), f"guessing: ln 10 = {np.log(10):.2f}")
+    _mark_guessing(ax, classes)
     highest = max(max(losses) for losses in curves.values())
-    ax.set(title=title, xlabel="step", ylabel="loss", ylim=(0, min(highest, 3.5) * 1.08))
+    ax.set(title=title, xlabel="step", ylabel="loss", ylim=(0, min(highest, np.log(classes) + 1.2) * 1.08))
     ax.legend(loc="lower left")
 
 
-def plot_sweep(rates: Sequence[float], losses: Sequence[float], steps: int) -> None:
+def plot_sweep(rates: Sequence[float], losses: Sequence[float], steps: int, classes: int = len(DIGITS)) -> None:
     """The loss after some steps against the learning rate, on a logarithmic axis; the lowest is marked."""
     best = int(np.argmin(losses))
     _, ax = plt.subplots(figsize=(8, 3.6))
-    mark_chance(ax, np.log(10), f"guessing: ln 10 = {np.log(10):.2f}")
+    _mark_guessing(ax, classes)
     ax.plot(rates, losses, "o-", color=RIGHT)
     ax.plot(rates[best], losses[best], "o", color=WRONG, markersize=11)
     ax.annotate(
         f"lowest: {losses[best]:.2f} at {rates[best]:g}", (rates[best], losses[best]), (0, -18),
         textcoords="offset points", ha="center", color=WRONG, weight="bold",
     )  # fmt: skip
-    low, high = min(losses), max(*losses, np.log(10))
+    low, high = min(losses), max(*losses, np.log(classes))
     ax.set(title=f"Loss after {steps} steps, for each learning rate", xlabel="learning rate", ylabel="loss")
     ax.set(xscale="log", ylim=(low - 0.2 * (high - low) - 0.05, high + 0.1 * (high - low)))
     ax.set_xticks(rates, [f"{rate:.6f}".rstrip("0") for rate in rates])
@@ -173,7 +182,9 @@ def plot_activations(kinds: Mapping[str, Mapping[str, np.ndarray]]) -> None:
         axes[row, 0].set_ylabel(kind, fontsize=10)
 
 
-def plot_parting(steps: Sequence[int], curves: Mapping[str, Sequence[float]], title: str) -> None:
+def plot_parting(
+    steps: Sequence[int], curves: Mapping[str, Sequence[float]], title: str, classes: int = len(DIGITS)
+) -> None:
     """The loss on two sets of captchas while a network trains, with the distance between their ends."""
     _, ax = plt.subplots(figsize=(8, 3.6))
     for (name, losses), color, marker in zip(curves.items(), (RIGHT, "#E69F00"), "os", strict=False):
@@ -182,7 +193,7 @@ def plot_parting(steps: Sequence[int], curves: Mapping[str, Sequence[float]], ti
             f"{name} {losses[-1]:.2f}", (steps[-1], losses[-1]), (9, 0), textcoords="offset points", va="center",
             color=color, weight="bold", bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
         )  # fmt: skip
-    mark_chance(ax, np.log(10), f"guessing: ln 10 = {np.log(10):.2f}")
+    _mark_guessing(ax, classes)
     ax.set(title=title, xlabel="step", ylabel="loss")
     ax.set(xlim=(0, steps[-1] * 1.3), ylim=(-0.1, None))
     ax.legend(loc="lower left")

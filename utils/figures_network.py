@@ -222,8 +222,8 @@ def plot_chances(seen: np.ndarray, chances: np.ndarray, chars: str = DIGITS) -> 
         said = f"{chance:.0%}" if chance >= 0.005 else "0"
         ax.text(char, place, said, ha="center", va="center", color=color, fontsize=10)
     ax.set_xticks(range(len(chars)), list(chars))
-    ax.set_yticks(range(len(chances)), [f"digit_{place}" for place in range(len(chances))])
-    ax.set(title="probability of each digit at each place")
+    ax.set_yticks(range(len(chances)), [f"place {place}" for place in range(len(chances))])
+    ax.set(title="probability of each character at each place")
     ax.tick_params(length=0)
     ax.grid(False)
 

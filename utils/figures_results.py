@@ -18,8 +18,11 @@ from utils.captchas import DIGITS
 from utils.figures import RIGHT, WRONG, mark_chance, show_picture
 from utils.scores import Calibration, Group, wilson_interval
 
-if TYPE_CHECKING:  # it needs TensorFlow
+if TYPE_CHECKING:  # one needs TensorFlow
+    from matplotlib.axes import Axes
+
     from utils.looking import Looking
+    from utils.results import Place
 
 PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind a number that a line may cross
 LOWEST = 1e-4  # an error rate of zero has no place on a logarithmic scale: it is drawn here
@@ -55,16 +58,79 @@ def plot_error_rates(
         middle, low, high = rates.T
         ax.errorbar(middle, places, xerr=[middle - low, high - middle], fmt="o", color=RIGHT, markersize=6, capsize=3)
         said = f"{middle.mean():.1%}" if middle.mean() > 0.05 else f"{middle.mean():.2%}"
-        ax.annotate(said, (high.max(), row), (8, 0), textcoords="offset points", va="center", bbox=PAPER)
+        room = 1.4 * high.max() < 1  # on its right; nothing is above 100 %
+        place, beside, side = (high.max(), 8, "left") if room else (low.min(), -8, "right")
+        ax.annotate(said, (place, row), (beside, 0), textcoords="offset points", va="center", ha=side, bbox=PAPER)
     if chance:
         ax.axvline(chance[0], color="0.4", linestyle="--", linewidth=1.5, label=chance[1], zorder=1)
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.25), fontsize=9.5)
     ax.set(title=title, xscale="log", xlabel="error rate (left is better)", ylim=(len(names) - 0.5, -0.5))
     ax.set_yticks(range(len(names)), names)
     low, high = ax.get_xlim()
-    ax.set_xlim(low / 1.05, high * 1.4)  # room for the numbers
+    ax.set_xlim(low / (1.05 if high * 1.4 < 1 else 1.2), min(high * 1.4, 1.02))  # room for the numbers
     _percent_ticks(ax.xaxis)
     ax.grid(axis="y", visible=False)
+
+
+def plot_field(places: Sequence[Place]) -> None:
+    """Every recipe and every network of other people: error rate against work of the training, both logarithmic.
+
+    Networks whose training is not known, such as a package that comes trained, are a dashed line.
+
+    Args:
+        places: from `utils.results.field`.
+    """
+    _, ax = plt.subplots(figsize=(10, 6))
+    ax.set(xscale="log", yscale="log", xlabel="work of the training in TFLOP (left is cheaper)")
+    ax.set(ylabel="fresh captchas misread (lower is better)", title="What a training costs, and what it gives")
+    for ours, color, marker, label in ((True, RIGHT, "o", "recipes of this course"), (False, WRONG, "s", "others")):
+        some = [place for place in places if place.ours == ours and place.tflop]
+        for place in some:
+            bars = [[place.error - place.low], [place.high - place.error]]
+            ax.errorbar(place.tflop, place.error, bars, fmt=marker, color=color, markersize=8, capsize=4)
+        if some:
+            ax.plot([], [], marker, color=color, label=label)
+    costs = [place.tflop for place in places if place.tflop] or [1.0]
+    errors = [place.error for place in places] or [1.0]
+    ax.set_xlim(min(costs) / 3, max(costs) * 2)
+    ax.set_ylim(min([place.low for place in places] or [0.5]) / 1.3, max(max(errors) * 1.6, 1.1))
+    for place in places:
+        if not place.tflop:
+            ax.axhline(place.error, color=WRONG, linestyle="--", linewidth=1.5)
+    _label_apart(ax, places)
+    ax.set_xticks([cost for cost in (10, 20, 50, 100, 200, 500, 1000) if min(costs) / 3 < cost < max(costs) * 2])
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda cost, _: f"{cost:,.0f}"))
+    ax.xaxis.set_minor_locator(NullLocator())
+    _percent_ticks(ax.yaxis)
+    if len(ax.get_legend_handles_labels()[0]) > 1:
+        ax.legend(loc="upper right")
+
+
+def _label_apart(ax: Axes, places: Sequence[Place]) -> None:
+    """Write beside each point what it is: ours on the right, others on the left, and none over another one or a point.
+
+    Lengths are shares of the width and of the height of the picture, from the lower left corner.
+    """
+    to_shares = ax.transData + ax.transAxes.inverted()
+    ends = [to_shares.transform((place.tflop or ax.get_xlim()[1], place.error)) for place in places]
+    taken = [(x - 0.01, x + 0.01, y) for x, y in ends]  # left and right end, and middle height
+    for place, (x, y) in sorted(zip(places, ends, strict=True), key=lambda pair: -pair[0].error):
+        said = f"{place.name}, {place.error:.1%}" if place.error > 0.05 else f"{place.name}, {place.error:.2%}"
+        said += "" if place.tflop else ", as it comes"
+        on_right, width = place.ours and bool(place.tflop), 0.0095 * len(said)
+        left = x + 0.012 if on_right else x - 0.012 - width
+        above = 0 if place.tflop else 0.025  # its line
+        heights = (y + above + step * 0.005 for number in range(200) for step in (-number, number))
+        height = next(
+            height
+            for height in heights
+            if not any(left < end and begin < left + width and abs(height - at) < 0.042 for begin, end, at in taken)
+        )
+        taken.append((left, left + width, height))
+        ax.text(
+            left if on_right else left + width, height, said, color=RIGHT if place.ours else WRONG, fontsize=10,
+            ha="left" if on_right else "right", va="center", bbox=PAPER, transform=ax.transAxes, zorder=1.9,
+        )  # fmt: skip
 
 
 def plot_growth(
@@ -145,6 +211,7 @@ def plot_confusions(matrices: np.ndarray, chars: str = DIGITS) -> None:
         matrices: int array of shape (length, true, read), from `utils.scores.confusion_matrices`.
     """
     wrong = matrices * (1 - np.eye(len(chars), dtype=int))
+    small = min(1, max(14 / len(chars), 0.45))  # of a large alphabet, so that the numbers do not run together
     rows = -(-len(matrices) // 2)
     _, axes = plt.subplots(rows, 2, figsize=(10, 4.6 * rows), squeeze=False)
     for ax in axes.flat[len(matrices) :]:
@@ -154,10 +221,10 @@ def plot_confusions(matrices: np.ndarray, chars: str = DIGITS) -> None:
         for (true, read), count in np.ndenumerate(matrices[place]):
             if count:
                 size, color = (9, "0.35") if true == read else (11, "white" if count > wrong.max() * 0.6 else "black")
-                ax.text(read, true, f"{count}", ha="center", va="center", fontsize=size, color=color)
-        ax.set(title=f"digit_{place}: {wrong[place].sum()} wrong", xlabel="read", ylabel="true")
-        ax.set_xticks(range(len(chars)), list(chars))
-        ax.set_yticks(range(len(chars)), list(chars))
+                ax.text(read, true, f"{count}", ha="center", va="center", fontsize=size * small, color=color)
+        ax.set(title=f"place {place}: {wrong[place].sum()} wrong", xlabel="read", ylabel="true")
+        ax.set_xticks(range(len(chars)), list(chars), fontsize=11 * small)
+        ax.set_yticks(range(len(chars)), list(chars), fontsize=11 * small)
         ax.grid(False)
 
 
@@ -219,7 +286,7 @@ def show_looking(image: np.ndarray, falls: np.ndarray, looking: Looking, text: s
         image: uint8 array of shape (height, width, 1).
         falls: float array of shape (length, rows, columns): the part of ``looking.falls`` that belongs to the picture.
         looking: from `utils.looking.cover`.
-        text: the digits that were asked for.
+        text: the characters that were asked for.
     """
     sides = []
     for middles in (looking.columns, looking.rows):
@@ -235,24 +302,28 @@ def show_looking(image: np.ndarray, falls: np.ndarray, looking: Looking, text: s
             falls[place], cmap=tint, vmin=0, vmax=1, extent=(left, right, bottom, top), interpolation="bilinear"
         )
         ax.set(xlim=size[0], ylim=size[1])
-        ax.set_title(f"digit_{place}, read {text[place]}", loc="center", fontsize=11)
+        ax.set_title(f"place {place}, read {text[place]}", loc="center", fontsize=11)
     bar = plt.colorbar(drawn, ax=axes, shrink=0.8, label="fall of probability")
     bar.ax.yaxis.set_major_formatter(PercentFormatter(1))
 
 
 def plot_centres(digits: np.ndarray, looking: np.ndarray) -> None:
-    """Where each output looks against where its digit is; on the dashed line the two are the same.
+    """Where each output looks against where its character is; on the dashed line the two are the same.
 
     Args:
-        digits: float array of shape (captchas, length), the columns of the digits from 0 to 1, from `utils.ink`.
+        digits: float array of shape (captchas, length), the columns of the characters from 0 to 1, from `utils.ink`.
         looking: float array of that shape, the columns where the outputs look, from `utils.looking.centres`.
     """
     _, ax = plt.subplots(figsize=(5.4, 4.6))
     ax.plot([0, 1], [0, 1], color="0.4", linestyle="--", linewidth=1.5)
     for place, marker in zip(range(digits.shape[1]), "osD^v*P", strict=False):
-        label = f"digit_{place}"
+        label = f"place {place}"
         ax.plot(digits[:, place], looking[:, place], marker, markersize=5, alpha=0.6, label=label)
-    ax.set(title="Does output k look at digit k?", xlabel="column of the digit", ylabel="column where the output looks")
+    ax.set(
+        title="Does output k look at character k?",
+        xlabel="column of the character",
+        ylabel="column where the output looks",
+    )
     ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(PercentFormatter(1))

@@ -41,6 +41,11 @@ def cause(error: BaseException) -> str:
     return " ".join(text.split())[:200].rstrip(".")
 
 
+def brief(value: object) -> str:
+    """``value`` for a sentence, whatever it is: on one line, and cut where it is long."""
+    return " ".join(str(value).split())[:60]
+
+
 @contextmanager
 def write_aside(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``, and rename it to ``path`` when the block ends well.
@@ -128,8 +133,7 @@ def check_settings(path: Path, settings: dict, made_by: str) -> bool:
     if different:
         words = {"drawn_by": "another function draws", "made_by": "another function makes them"}
         what = ", ".join(
-            words.get(key) or f"{key} {str(found.get(key))[:60]} instead of {str(settings[key])[:60]}"
-            for key in different
+            words.get(key) or f"{key} {brief(found.get(key))} instead of {brief(settings[key])}" for key in different
         )
         raise CourseError(
             f"{shown(path.parent)} was made with other settings ({what}): "

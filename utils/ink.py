@@ -1,14 +1,15 @@
-"""Where the ink of each character of a captcha lands, and how dark it is.."""
+"""Where the ink of each character of a captcha lands, and how dark it is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 from PIL import Image
 
-from utils.captchas import HEIGHT, WIDTH, draw_captcha, drawing_pool
+from utils.captchas import USUAL, draw_captcha, drawing_pool
 
 
 @contextmanager
@@ -28,30 +29,34 @@ def _watched() -> Iterator[list[tuple[int, tuple[int, int], Image.Image]]]:
         Image.Image.paste = paste
 
 
-def draw_watched(text: str, seed: int | str) -> tuple[Image.Image, np.ndarray]:
+def draw_watched(text: str, seed: int | str, **look: object) -> tuple[Image.Image, np.ndarray]:
     """Draw a captcha as `draw_captcha` does, the same to the last byte, and note where its characters are pasted.
 
+    Args:
+        look: how `draw_captcha` draws it, if not as usual.
+
     Returns:
-        The picture, and a bool array of shape (length, 60, 160): the pixels that carry ink of each character, at least
-        half as much as its darkest.
+        The picture, and a bool array of shape (length, height, width): the pixels that carry ink of each character, at
+        least half as much as its darkest.
     """
     with _watched() as seen:
-        picture = draw_captcha(text, seed)
-    masks = []
+        picture = draw_captcha(text, seed, **look)
+    masks, size = [], ((USUAL | look)["width"], (USUAL | look)["height"])
     for width, corner, mask in seen:
-        alone = Image.new("L", (width, HEIGHT))
+        alone = Image.new("L", (width, size[1]))
         alone.paste(mask, corner)
-        alone = np.asarray(alone.resize((WIDTH, HEIGHT)))  # where the text was too wide, the package squeezed it
+        alone = np.asarray(alone.resize(size))  # where the text was too wide, the package squeezed it
         if alone.any():  # a space has none
             masks.append(alone > alone.max() / 2)
     return picture, np.stack(masks)
 
 
-def watch_all(wanted: Sequence[tuple[str, int | str]]) -> Iterator[tuple[Image.Image, np.ndarray]]:
+def watch_all(wanted: Sequence[tuple[str, int | str]], **look: object) -> Iterator[tuple[Image.Image, np.ndarray]]:
     """What `draw_watched` returns for each of these texts and seeds, in order, drawn on all cores."""
     with drawing_pool() as pool:
         for start in range(0, len(wanted), 500):  # so that memory stays flat
-            yield from pool.map(draw_watched, *zip(*wanted[start : start + 500], strict=True), chunksize=25)
+            some = zip(*wanted[start : start + 500], strict=True)
+            yield from pool.map(partial(draw_watched, **look), *some, chunksize=25)
 
 
 def overlap(masks: np.ndarray) -> np.ndarray:

@@ -29,11 +29,12 @@ class LiveCurves(keras.callbacks.Callback):
     Args:
         history: the epochs that were done before, as from `utils.checkpoints.resume`.
         of: the set that `utils.training.Evaluation` reads, which must come before this callback.
+        classes: how many characters there are to choose from.
     """
 
-    def __init__(self, history: Sequence[dict[str, float]], of: str = "test"):
+    def __init__(self, history: Sequence[dict[str, float]], of: str = "test", classes: int = len(DIGITS)):
         super().__init__()
-        self.history, self.of = list(history), of
+        self.history, self.of, self.classes = list(history), of, classes
         self.steps: list[tuple[float, float]] = []  # epochs done so far, and the loss of the step
         self.handle, self.drawn = None, 0.0
 
@@ -72,7 +73,7 @@ class LiveCurves(keras.callbacks.Callback):
         losses, whole = figure.subplots(1, 2)
         last = max(self.params.get("epochs", 1), len(self.history))
         done = np.arange(1, len(self.history) + 1)
-        guessing = np.log(len(DIGITS))
+        guessing = np.log(self.classes)
         losses.axhline(guessing, color="0.4", linestyle="--", linewidth=1.5)
         losses.annotate(f"guessing: {guessing:.2f}", (last, guessing), (0, 5), textcoords="offset points", ha="right")
         values = [guessing, *(epoch[f"{self.of}_loss"] for epoch in self.history)]

@@ -1,4 +1,4 @@
-"""Where in a picture each output looks, found by covering the picture piece by piece.."""
+"""Where in a picture each output looks, found by covering the picture piece by piece."""
 
 from __future__ import annotations
 

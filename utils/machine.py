@@ -243,7 +243,9 @@ def _tensorflow():
     return tf
 
 
-def time_steps(batch_size: int, size: tuple[int, int], fc_units: int, steps: int = 8) -> float:
+def time_steps(
+    batch_size: int, size: tuple[int, int], fc_units: int, steps: int = 8, strides: tuple[int, int] = (4, 4)
+) -> float:
     """Seconds that one step of the real training takes here, with pictures of noise.
 
     It trains the course's AlexNet in `fastest_dtype` for a few steps after the first ones, which are slow because they
@@ -252,6 +254,7 @@ def time_steps(batch_size: int, size: tuple[int, int], fc_units: int, steps: int
     Args:
         size: height and width of the pictures.
         steps: how many are timed.
+        strides: how far the first layer moves, down and across, in pixels: half of it is twice the work.
 
     Raises:
         CourseError: TensorFlow cannot be loaded.
@@ -265,7 +268,7 @@ def time_steps(batch_size: int, size: tuple[int, int], fc_units: int, steps: int
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(fastest_dtype())
     try:
-        network = alexnet(size, fc_units=fc_units)
+        network = alexnet(size, fc_units=fc_units, strides=strides)
     finally:
         keras.config.set_dtype_policy(before)
     compile_model(network, 0.001, 10, 10)

@@ -173,15 +173,40 @@ def save_model(model: keras.Model, path: Path) -> None:
 
 
 def save_compact(model: keras.Model, path: Path, records: dict) -> None:
-    """Save only the weights, as float16 in an ``.npz`` file: half of a ``.keras`` file, see `load_compact`.
+    """Save only the weights, in an ``.npz`` file of about a quarter of a ``.keras`` file's size, see `load_compact`.
 
     Args:
         records: the settings of the records that the model was trained on, kept beside the weights.
     """
     about = {"size": model.input_shape[1:3], "fc_units": model.get_layer("fc7").units, "records": records}
-    about["strides"] = model.get_layer("conv1").strides
+    about |= {"strides": model.get_layer("conv1").strides, "classes": model.outputs[0].shape[-1]}
+    save_weights(model, path, about | {"length": len(model.outputs)})
+
+
+def save_weights(model: keras.Model, path: Path, about: dict) -> None:
+    """Save ``about`` and the weights, those of kernels in 8 bits each, with a scale for each output channel.
+
+    Rounding to 8 bits changes a model a little: score it again.
+    """
+    parts: list[np.ndarray] = []
+    for weight in model.get_weights():
+        if weight.ndim == 1:
+            parts.append(weight.astype(np.float32))
+            continue
+        scale = np.abs(weight).max(axis=tuple(range(weight.ndim - 1))) / 127
+        parts += [np.rint(weight / np.where(scale, scale, 1)).astype(np.int8), scale.astype(np.float32)]
     with write_aside(path) as part:
-        np.savez(part, json.dumps(about), *(weight.astype(np.float16) for weight in model.get_weights()))
+        np.savez_compressed(part, json.dumps(about), *parts)
+
+
+def read_weights(path: Path) -> tuple[dict, list[np.ndarray]]:
+    """What `save_weights` has saved: ``about``, and the weights as float32 arrays. Weights in float16 are read too."""
+    with np.load(path, allow_pickle=False) as file:  # reads everything and compares checksums
+        about, *parts = (file[name] for name in file.files)
+    rest, weights = iter(parts), []
+    for part in rest:
+        weights.append(part.astype(np.float32) * next(rest) if part.dtype == np.int8 else part.astype(np.float32))
+    return json.loads(str(about)), weights
 
 
 def load_compact(path: Path, size: tuple[int, int]) -> tuple[keras.Model, dict]:
@@ -198,13 +223,13 @@ def load_compact(path: Path, size: tuple[int, int]) -> tuple[keras.Model, dict]:
     """
     require(path.exists(), f"There is no {shown(path)}: fetch the course again, or run {TRAIN}.")
     try:
-        with np.load(path, allow_pickle=False) as file:  # reads everything and compares checksums
-            about, *weights = (file[name] for name in file.files)
-        about = json.loads(str(about))
+        about, weights = read_weights(path)
         of_size, strides, fc_units = tuple(about["size"]), tuple(about.get("strides", (4, 4))), about["fc_units"]
         pairs = all(len(pair) == 2 and {type(number) for number in pair} == {int} for pair in (of_size, strides))
+        classes, length = about.get("classes", len(DIGITS)), about.get("length", LENGTH)
         known = fc_units in {weight.shape[-1] for weight in weights if weight.shape}
-        require(pairs and known and isinstance(about["records"], dict), f"{shown(path)} is damaged: fetch it again.")
+        whole = pairs and known and {type(classes), type(length)} == {int} and isinstance(about["records"], dict)
+        require(whole, f"{shown(path)} is damaged: fetch it again.")
     except CourseError:
         raise
     except Exception as error:  # NumPy and zipfile fail in many ways on a damaged file
@@ -216,16 +241,21 @@ def load_compact(path: Path, size: tuple[int, int]) -> tuple[keras.Model, dict]:
         f"{shown(path)} takes pictures of {of_size[0]}x{of_size[1]}, and yours are {size[0]}x{size[1]}: "
         f"set image_height = {of_size[0]} and image_width = {of_size[1]}, or run {TRAIN} with yours.",
     )
-    model = alexnet(of_size, fc_units=fc_units, strides=strides)
+    model = alexnet(of_size, classes, length, fc_units, strides=strides)
     try:
-        model.set_weights([weight.astype(np.float32) for weight in weights])
+        model.set_weights(weights)
     except ValueError as error:
         raise CourseError(f"The weights in {shown(path)} do not fit AlexNet: fetch it again.") from error
     return model, about["records"]
 
 
-def load_model(path: Path, size: tuple[int, int], length: int = LENGTH) -> keras.Model:
+def load_model(path: Path, size: tuple[int, int], length: int = LENGTH, classes: int = len(DIGITS)) -> keras.Model:
     """Load a model of this course, in Keras's safe mode, in which a file cannot bring code of its own.
+
+    Args:
+        size: height and width of the pictures that it is to read.
+        length: how many characters it is to read.
+        classes: how many characters there are to choose from.
 
     Raises:
         CourseError: there is no such file, it is damaged, or its model has other inputs or outputs.
@@ -241,10 +271,15 @@ def load_model(path: Path, size: tuple[int, int], length: int = LENGTH) -> keras
         raise CourseError(
             f"{shown(path)} is no whole Keras model ({cause(error)}): delete it and run {TRAIN}."
         ) from error
-    expected = (None, *size, 1)
+    expected, choices = (None, *size, 1), [output.shape[-1] for output in model.outputs]
     require(
-        model.input_shape == expected and len(model.outputs) == length,
-        f"{shown(path)} takes pictures of shape {model.input_shape[1:]} and has {len(model.outputs)} outputs, "
+        model.input_shape == expected and len(choices) == length,
+        f"{shown(path)} takes pictures of shape {model.input_shape[1:]} and has {len(choices)} outputs, "
         f"but {expected[1:]} and {length} are needed: use the parameters of {TRAIN} or run it again.",
+    )
+    require(
+        set(choices) == {classes},
+        f"{shown(path)} chooses from {choices[0]} characters at each place, and your chars are {classes}: use the "
+        f"chars of {TRAIN}, or run it again with yours.",
     )
     return model

@@ -17,10 +17,11 @@ from pathlib import Path
 
 import nbformat
 
+from utils import results
 from utils.files import REPO, CourseError, read_json, require, shown, write_aside
 from utils.machine import MEMORY
 from utils.progress import duration
-from utils.results import RESULTS, accuracy_table, of_runs, read_results
+from utils.results import of_runs, read_results
 
 LINE = re.compile(r"(?<!`)<!-- ([a-z][a-z0-9-]*) -->((?:(?!<!--).)*)<!-- end -->", re.S)
 BLOCK = re.compile(r"<!-- ([a-z][a-z0-9-]*): made by a program -->\n(.*?)<!-- end of \1 -->", re.S)
@@ -33,7 +34,6 @@ MEASURED = re.compile(
 )
 WORDS_A_MINUTE, MINUTES_A_PICTURE = 130, 2
 CORES_OF_HUBS, LEARNERS = (8, 16, 32, 64), 25
-IN_TABLE = ("quick", "default", "catch-up", "long")  # the recipes in the table of accuracies
 
 
 def pages() -> list[Path]:
@@ -163,14 +163,20 @@ def from_results() -> dict[str, str]:
         result = read_json(catch_up, "fetch the course again.")
         found["size-catch-up"] = f"{result['megabytes']} MB"
         found["whole-catch-up"] = percent(result["fresh"]["whole"], 2)
-    for path in sorted(RESULTS.glob("*.json")):
+    for path in sorted(results.RESULTS.glob("*.json")):
         (result,) = read_results(path.stem)
         if path.stem != "catch-up":  # its rounded weights, above, are those that come with the course
             found[f"whole-{path.stem}"] = percent(mean(of_runs(result, "fresh", "whole")), 2)
         found[f"minutes-{path.stem}"] = f"{mean(of_runs(result, 'minutes')):.1f} min"
-    if all((RESULTS / f"{name}.json").exists() for name in IN_TABLE):
-        found["accuracy"] = accuracy_table(read_results(*IN_TABLE))
-    return found
+        found[f"tflop-{path.stem}"] = f"{mean(of_runs(result, 'tflop')):,.0f} TFLOP"
+    return found | result_tables()
+
+
+def result_tables() -> dict[str, str]:
+    """The tables of the recipes, and of other people's networks."""
+    recipes = results.read_measured(*results.RECIPES)
+    found = {"accuracy": results.accuracy_table(recipes), "cost": results.cost_table(recipes)}
+    return found | {"field": results.field_table(), "field-settings": results.peers_settings()}
 
 
 def mean(values: list[float]) -> float:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
+import sys
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from utils.files import CourseError, require
@@ -22,9 +24,14 @@ class Parameter(NamedTuple):
 
 
 PARAMETERS = {
-    "captcha_count": Parameter(int, 1, 10_000, "how many captchas to draw"),
-    "test_count": Parameter(int, 1, 9_998, "how many captchas are for the test"),
-    "validation_count": Parameter(int, 0, 9_998, "how many captchas are for validation"),
+    "captcha_count": Parameter(int, 1, 10_000_000, "how many captchas to draw"),
+    "chars": Parameter(str, None, None, "the characters that texts are made of"),
+    "length": Parameter(int, 1, 12, "how many characters a text has"),
+    "width": Parameter(int, 20, 4096, "width of the drawn captchas in pixels"),
+    "height": Parameter(int, 20, 4096, "height of the drawn captchas in pixels"),
+    "fonts": Parameter(str, None, None, "font files for drawing, separated by commas"),
+    "test_count": Parameter(int, 1, 9_999_998, "how many captchas are for the test"),
+    "validation_count": Parameter(int, 0, 9_999_998, "how many captchas are for validation"),
     "seed": Parameter(int, 0, 2**32 - 1, "decides everything that is drawn by chance"),
     "image_height": Parameter(int, 67, 1024, "height of the gray pictures in pixels"),
     "image_width": Parameter(int, 67, 1024, "width of the gray pictures in pixels"),
@@ -46,15 +53,22 @@ PARAMETERS = {
     "own_text": Parameter(str, None, None, "a text to draw and read"),
     "fresh_count": Parameter(int, 1, 10_000, "how many fresh captchas to draw and read"),
     "looking_count": Parameter(int, 1, 1000, "how many captchas to measure on"),
+    "trial_fresh": Parameter(int, 1, 10_000, "how many fresh captchas of a small trial"),
     "trial_captchas": Parameter(int, 50, 10_000, "captchas of the small trials"),
     "trial_image_size": Parameter(int, 67, 1024, "height and width of their pictures in pixels"),
     "trial_epochs": Parameter(int, 1, 1000, "epochs of each small trial"),
     "trial_steps": Parameter(int, 20, 100_000, "steps of each small training"),
+    "worker_captchas": Parameter(int, 64, 10_000_000, "captchas that the workers write and train on"),
+    "worker_image_size": Parameter(int, 67, 1024, "height and width of their pictures in pixels"),
+    "worker_fc_units": Parameter(int, 1, 65_536, "width of the fully connected layers that they train"),
+    "worker_batch_size": Parameter(int, 8, 10_000, "captchas in each of their steps, all workers together"),
+    "worker_epochs": Parameter(int, 2, 1000, "epochs of each of their trainings"),
+    "own_chars": Parameter(str, None, None, "an alphabet of yours"),
     "processes": Parameter(int, 0, 1024, "how many processes draw at once"),
     "workspace": Parameter(str, None, None, "folder for everything that the course makes"),
 }
 # They say where and how, or only what is shown: a result does not depend on them.
-NO_SETTINGS = {"workspace", "processes", "picture_count", "own_picture", "own_text"}
+NO_SETTINGS = {"workspace", "processes", "picture_count", "own_picture", "own_text", "own_chars"}
 
 
 def check_parameters(namespace: Mapping[str, object]) -> dict[str, object]:
@@ -87,7 +101,30 @@ def checked(name: str, value: object) -> object:
             inside and lowest <= value <= highest and value != open_at,
             f"{name} is {_number(value)}, but must be {_wanted(name)}.",
         )
+    if name in ("chars", "own_chars"):
+        _check_chars(name, value)
     return kind(value)
+
+
+def _check_chars(name: str, chars: str) -> None:
+    """Refuse an alphabet of which a text could not be read again: see `utils.captchas.check_alphabet` for the fonts."""
+    said = f"{name} is {shortened(chars)}, but"
+    require(len(chars) >= 2, f"{said} one character is nothing to tell apart: take at least two.")
+    repeated = sorted({char for char in chars if chars.count(char) > 1})
+    require(not repeated, f"{said} {_listed(repeated)} must not stand in it twice: write each character once.")
+    unseen = [char for char in chars if unicodedata.category(char)[0] in "ZCM"]  # separators, controls, combining marks
+    require(
+        not unseen,
+        f"{said} no picture can show {_listed(unseen)} alone: leave out spaces, control characters and combining "
+        "marks.",
+    )
+
+
+def _listed(chars: Sequence[str]) -> str:
+    """Characters in quotes, a few of them; those that cannot be seen alone by their names."""
+    named = ((char, unicodedata.name(char, f"U+{ord(char):04X}")) for char in chars[:3])
+    shown = [name if unicodedata.category(char)[0] in "ZCM" else f"{char!r}" for char, name in named]
+    return ", ".join(shown) + (f" and {len(chars) - 3} more" if len(chars) > 3 else "")
 
 
 def value_of(name: str, text: str) -> object:
@@ -141,6 +178,19 @@ def smallest_side(stride: int) -> int:
 
 def _check_together(values: Mapping[str, object]) -> None:
     captchas, test, validation = (values.get(f"{name}_count") for name in ("captcha", "test", "validation"))
+    chars, length = values.get("chars", "0123456789"), values.get("length", 4)
+    possible = len(chars) ** length
+    require(
+        possible <= sys.maxsize,
+        f"{length} characters out of {len(chars)} make more than {sys.maxsize:,} texts: choose a smaller length.",
+    )
+    for name in ("captcha_count", "trial_captchas", "worker_captchas"):
+        count = values.get(name, 0)
+        require(
+            count <= possible,
+            f"{name} is {count:,}, but there are only {possible:,} different texts of {length} characters out of "
+            f"{shortened(chars)}: draw fewer captchas, or choose a larger length.",
+        )
     if captchas is not None and test is not None:
         kept = f"test_count {test:,}" + (f" and validation_count {validation:,} together" if validation else "")
         require(
@@ -160,6 +210,11 @@ def _check_together(values: Mapping[str, object]) -> None:
                 f"{length} is {values[length]}, too small for {stride} {values[stride]}: take at least {needed} "
                 "pixels, or a smaller stride.",
             )
+
+
+def shortened(chars: str) -> str:
+    """An alphabet in quotes, cut where it is long."""
+    return f"{chars if len(chars) <= 40 else chars[:37] + '...'!r}"
 
 
 def _number(value: float) -> str:

@@ -1,15 +1,18 @@
-"""Pictures of any kind as a person sees them, and as the network does.. No TensorFlow."""
+"""Pictures of any kind as a person sees them, and as the network does, without TensorFlow."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from utils.captchas import USUAL
 from utils.files import CourseError, cause, require, shown
 
 MOST_PIXELS = 50_000_000  # a captcha has about 10,000; a photograph of a modern telephone 50,000,000
@@ -120,10 +123,13 @@ def gray_picture(path: Path, size: tuple[int, int]) -> np.ndarray:
     return gray(open_picture(path), size)
 
 
-def doubts(picture: Image.Image) -> list[str]:
+def doubts(picture: Image.Image, look: Mapping[str, object] | None = None) -> list[str]:
     """Why ``picture`` may be no captcha of the kind that the network knows, in sentences; none where it looks like one.
 
-    The network reads four digits from anything, even from a blank page: so look at these sentences too.
+    The network reads a text from anything, even from a blank page: so look at these sentences too.
+
+    Args:
+        look: width and height of the captchas that the network knows, if not the usual ones.
     """
     seen = as_seen(picture).convert("L")
     pixels, (width, height) = np.asarray(seen).astype(int), seen.size
@@ -131,11 +137,12 @@ def doubts(picture: Image.Image) -> list[str]:
     darkest, paper, lightest = np.percentile(pixels, [0.5, 50, 99.5])
     if lightest - darkest < 24:
         return ["The picture has almost one gray level only: there is no text to see in it."]
-    shape = width / height / (8 / 3)
-    if not 2 / 3 <= shape <= 3 / 2:
+    usual = USUAL | dict(look or {})
+    wide, high = Fraction(usual["width"], usual["height"]).as_integer_ratio()
+    if not 2 / 3 <= width / height / (wide / high) <= 3 / 2:
         found.append(
-            f"The picture has {width:,} x {height:,} pixels, and the captchas of this course are 8 wide to 3 high: "
-            "cut out the captcha alone."
+            f"The picture has {width:,} x {height:,} pixels, and the captchas of this course are {wide} wide to {high} "
+            "high: cut out the captcha alone."
         )
     if paper < 128:
         found.append("The picture shows light text on a dark ground, and the network knows only dark text on light.")

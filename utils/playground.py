@@ -10,6 +10,7 @@ import base64
 import html
 import io
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import captcha.image
@@ -18,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from utils import figures
-from utils.captchas import DIGITS, HEIGHT, WIDTH, check_text, seeded, text_from
+from utils.captchas import DIGITS, LENGTH, USUAL, check_text, example_text, font_files, seeded, text_from
 from utils.files import CourseError
 from utils.model import keras, probabilities, scaled
 from utils.pictures import doubts, gray, read_picture
@@ -26,7 +27,9 @@ from utils.pictures import doubts, gray, read_picture
 MISSING = "The sliders need ipywidgets: run `pip install ipywidgets`, restart the kernel, and run this cell again."
 
 
-def draw(text: str, seed: int | str, tilt: float = 30, warp: float = 1, dots: int = 30, arcs: int = 1) -> Image.Image:
+def draw(
+    text: str, seed: int | str, tilt: float = 30, warp: float = 1, dots: int = 30, arcs: int = 1, **look: object
+) -> Image.Image:
     """Draw ``text`` as `utils.captchas.draw_captcha` does, byte for byte, unless an argument says otherwise.
 
     Args:
@@ -34,8 +37,9 @@ def draw(text: str, seed: int | str, tilt: float = 30, warp: float = 1, dots: in
         warp: how far the corners of each character are pulled, as a multiple of the usual.
         dots: how many dots are strewn.
         arcs: how many arcs are drawn.
+        look: width, height and fonts, as `utils.captchas.draw_captcha` takes them.
     """
-    painter = _painter()
+    painter = _painter(**USUAL | look)
     painter.character_rotate = (-tilt, tilt)
     painter.character_warp_dx = tuple(warp * share for share in captcha.image.ImageCaptcha.character_warp_dx)
     painter.character_warp_dy = tuple(warp * share for share in captcha.image.ImageCaptcha.character_warp_dy)
@@ -53,14 +57,10 @@ def draw(text: str, seed: int | str, tilt: float = 30, warp: float = 1, dots: in
     return picture.filter(ImageFilter.SMOOTH)
 
 
-_PAINTERS: list[captcha.image.ImageCaptcha] = []
-
-
-def _painter() -> captcha.image.ImageCaptcha:
+@cache
+def _painter(width: int, height: int, fonts: str) -> captcha.image.ImageCaptcha:
     """A painter of our own, made once: it loads its fonts when it first draws, and its settings are changed here."""
-    if not _PAINTERS:
-        _PAINTERS.append(captcha.image.ImageCaptcha(WIDTH, HEIGHT))
-    return _PAINTERS[0]
+    return captcha.image.ImageCaptcha(width, height, font_files(fonts))
 
 
 def changed(picture: Image.Image, darkness: float = 1, blur: float = 0, shift: float = 0) -> Image.Image:
@@ -89,31 +89,45 @@ class Look(NamedTuple):
     picture: Image.Image
     seen: np.ndarray
     chances: np.ndarray
+    chars: str = DIGITS
 
     @property
     def text(self) -> str:
-        return text_from(self.chances.argmax(axis=-1), DIGITS)
+        return text_from(self.chances.argmax(axis=-1), self.chars)
 
     @property
     def confidence(self) -> float:
-        """Of the whole captcha: the product of those of its digits."""
+        """Of the whole captcha: the product of those of its characters."""
         return float(self.chances.max(axis=-1).prod())
 
 
-def look(network: keras.Model, size: tuple[int, int], picture: Image.Image) -> Look:
+def look(network: keras.Model, size: tuple[int, int], picture: Image.Image, chars: str = DIGITS) -> Look:
     """Let the network read one picture, by the same steps as in training: gray, the same size, scaled."""
     image = gray(picture, size)[None, ..., None]
     seen = np.clip((np.asarray(scaled(image))[0, ..., 0] + 1) * 127.5, 0, 255).astype(np.uint8)
-    return Look(picture, seen, probabilities(network, image)[0])
+    return Look(picture, seen, probabilities(network, image)[0], chars)
 
 
-def read_drawings(network: keras.Model, size: tuple[int, int], texts: Sequence[str], seed: int = 0, **values) -> float:
-    """Draw each text with the sliders at ``values``; the share that the network reads whole, 0 to 1."""
-    drawing = {name: value for name, value in values.items() if name in DRAWING}
-    others = {name: value for name, value in values.items() if name not in DRAWING}
+def read_drawings(
+    network: keras.Model, size: tuple[int, int], texts: Sequence[str], seed: int = 0, chars: str = DIGITS, **values
+) -> float:
+    """Draw each text with the sliders at ``values``; the share that the network reads whole, 0 to 1.
+
+    Args:
+        values: of the sliders, and width, height and fonts of the drawing.
+    """
+    drawing = {name: value for name, value in values.items() if name in (*DRAWING, *USUAL)}
+    others = {name: value for name, value in values.items() if name not in drawing}
     images = np.stack([gray(changed(draw(text, seed, **drawing), **others), size) for text in texts])[..., None]
     read = probabilities(network, images).argmax(axis=-1)
-    return float(np.mean([text_from(row, DIGITS) == text for row, text in zip(read, texts, strict=True)]))
+    return float(np.mean([text_from(row, chars) == text for row, text in zip(read, texts, strict=True)]))
+
+
+def some_texts(count: int = 20, chars: str = DIGITS, length: int = LENGTH) -> list[str]:
+    """Texts to draw, the same each time, spread over all that there are."""
+    base, possible = len(chars), len(chars) ** length
+    numbers = [(1234 + 411 * number) * max(possible // 10_000, 1) % possible for number in range(count)]
+    return ["".join(chars[number // base**place % base] for place in reversed(range(length))) for number in numbers]
 
 
 SLIDERS = {  # name: what it says, smallest, largest, step, value at first
@@ -135,8 +149,18 @@ class Playground:
     ``values`` holds what the sliders say, and ``last`` is the `Look` at the picture that is shown.
     """
 
-    def __init__(self, network: keras.Model, size: tuple[int, int], text: str = "2026", seed: int = 0):
-        self.network, self.size, self.text, self.seed = network, size, check_text(text), seed
+    def __init__(
+        self,
+        network: keras.Model,
+        size: tuple[int, int],
+        text: str = "",
+        seed: int = 0,
+        chars: str = DIGITS,
+        length: int = LENGTH,
+        **look: object,
+    ):
+        self.network, self.size, self.seed, self.chars, self.length = network, size, seed, chars, length
+        self.look, self.text = look, check_text(text or example_text(chars, length), chars, length)
         self.own: Image.Image | None = None  # an uploaded picture, until something new is drawn
         self.note = ""
         self.values = {name: first for name, (_, _, _, _, first) in SLIDERS.items()}
@@ -145,9 +169,9 @@ class Playground:
 
     def refresh(self) -> Look:
         """Draw the picture again by what the sliders say, and let the network read it."""
-        drawn = self.own or draw(self.text, self.seed, **{name: self.values[name] for name in DRAWING})
+        drawn = self.own or draw(self.text, self.seed, **{name: self.values[name] for name in DRAWING}, **self.look)
         others = {name: value for name, value in self.values.items() if name not in DRAWING}
-        self.last = look(self.network, self.size, changed(drawn, **others))
+        self.last = look(self.network, self.size, changed(drawn, **others), self.chars)
         return self.last
 
     def set(self, **values: float) -> Look:
@@ -158,7 +182,7 @@ class Playground:
     def draw_new(self, text: str) -> None:
         """Draw another captcha of ``text``; a text that cannot be drawn is said, and changes nothing."""
         try:
-            self.text, self.note, self.own = check_text(text), "", None
+            self.text, self.note, self.own = check_text(text, self.chars, self.length), "", None
         except CourseError as error:
             self.note = str(error)
         else:
@@ -175,25 +199,26 @@ class Playground:
             own.thumbnail((1600, 1600))  # each move of a slider works on every pixel
             self.own = own
             said = f"This is {name}. Tilt, warp, dots and arcs change drawings only."
-            self.note = " ".join([said, *doubts(self.own)])
+            self.note = " ".join([said, *doubts(self.own, self.look)])
             self.refresh()
 
     def html(self) -> str:
         """The two pictures, the map and the reading as a piece of a page, with alternative texts."""
-        picture, seen, chances = self.last
+        picture, seen, chances, _ = self.last
         places = "".join(
             f"<tr><th>place {place}</th>{''.join(_cell(share, share == row.max()) for share in row)}</tr>"
             for place, row in enumerate(chances)
         )
-        head = "".join(f"<th>{digit}</th>" for digit in range(chances.shape[1]))
-        read = f"read as <b>{self.last.text}</b>, with a confidence of {self.last.confidence:.0%}"
+        head = "".join(f"<th>{html.escape(char)}</th>" for char in self.chars)
+        kind = "digit" if self.chars == DIGITS else "character"
+        read = f"read as <b>{html.escape(self.last.text)}</b>, with a confidence of {self.last.confidence:.0%}"
         return (
             '<div class="playground" style="background:white;color:black;padding:8px;display:flex;flex-wrap:wrap;'
             'gap:16px;align-items:flex-start">'
             f"{_figure(picture, 'the picture', 240)}"
             f"{_figure(Image.fromarray(seen), 'as the network sees it', 180)}"
             '<div><table style="border-collapse:collapse;font-size:13px"><caption style="text-align:left">probability '
-            f"of each digit, in %</caption><tr><td></td>{head}</tr>{places}</table>"
+            f"of each {kind}, in %</caption><tr><td></td>{head}</tr>{places}</table>"
             f'<p aria-live="polite" style="margin:6px 0">{read}</p></div>'
             f'<p style="flex-basis:100%;margin:0">{html.escape(self.note)}</p></div>'
         )
@@ -201,7 +226,7 @@ class Playground:
     def finished(self) -> bytes:
         """The same as one picture, a PNG file, for pages without a kernel."""
         titles = {"the picture": self.last.picture, "as the network sees it": self.last.seen}
-        figures.show_reading(titles, self.last.chances)
+        figures.show_reading(titles, self.last.chances, self.chars)
         figure, file = plt.gcf(), io.BytesIO()
         figure.savefig(file, format="png", dpi=200)
         plt.close(figure)
@@ -245,7 +270,7 @@ class Playground:
             page.value = self.html()
 
         def typed(change):
-            if len(change["new"]) == len(self.text):  # not before the text is complete
+            if len(change["new"]) == self.length:  # not before the text is complete
                 asked(change)
 
         def uploaded(change):

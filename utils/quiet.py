@@ -21,7 +21,10 @@ try:
     import tensorflow as tf
 
     tf.get_logger().setLevel("ERROR")
-    tf.config.list_logical_devices()  # makes it look for devices now, while nobody has to read about it
+    for _gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(_gpu, True)  # else one notebook takes the whole memory of the GPU
+    if "TF_CONFIG" not in os.environ:  # one worker of many must name the others before TensorFlow looks for devices
+        tf.config.list_logical_devices()  # makes it look for devices now, while nobody has to read about it
     import keras
 except Exception as error:
     if not _keras_json.exists():

@@ -1,32 +1,62 @@
-"""The measured accuracies in ``results/accuracy``, and their table..
+"""The measured accuracies in ``results/``, and their tables.
 
-They are written by ``python -m benchmarks.accuracy``: one file a recipe, with one run a seed.
+Those of recipes are written by ``python -m benchmarks.accuracy`` into ``results/accuracy``, those of other people's
+networks by ``python -m benchmarks.peers`` into ``results/peers``: one file each, with one run a seed. Results that are
+not there yet are left out of the tables.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from utils.captchas import DIGITS, LENGTH, USUAL
 from utils.files import REPO, CourseError, read_json, shown
 
 RESULTS = REPO / "results" / "accuracy"
+PEERS = REPO / "results" / "peers"
 TRIED = REPO / "results" / "tried.json"
+RECIPES = ("quick", "long", "default", "default-decay", "catch-up", "bent")  # those for the whole course, in tables
+# What results from before these parameters do not say: they are of captchas as they were drawn then.
+UNSAID = {"chars": DIGITS, "length": LENGTH, **USUAL}
 
 
-def read_results(*names: str) -> list[dict]:
+def read_results(*names: str, folder: Path | None = None) -> list[dict]:
     """The results of these recipes, in this order; each has ``name``, ``parameters``, ``machine`` and ``runs``.
+
+    Args:
+        folder: where they are, `RESULTS` if not said otherwise.
 
     Raises:
         CourseError: a recipe that was never measured.
     """
-    missing = [name for name in names if not measured(name)]
+    missing = [name for name in names if not measured(name, folder)]
     if missing:
         raise CourseError(
-            f"There is no result for {missing[0]!r} in {shown(RESULTS)}: run python -m benchmarks.accuracy {missing[0]}"
+            f"There is no result for {missing[0]!r} in {shown(folder or RESULTS)}: "
+            f"run python -m benchmarks.{'peers' if folder == PEERS else 'accuracy'} {missing[0]}"
         )
-    return [read_json(RESULTS / f"{name}.json", mend="fetch the course again.") for name in names]
+    found = [read_json((folder or RESULTS) / f"{name}.json", mend="fetch the course again.") for name in names]
+    return [result | {"parameters": UNSAID | result["parameters"]} for result in found]
+
+
+def measured(name: str, folder: Path | None = None) -> bool:
+    """Whether there is a result for this recipe."""
+    return ((folder or RESULTS) / f"{name}.json").exists()
+
+
+def read_measured(*names: str) -> list[dict]:
+    """`read_results`, without the recipes that have no result yet."""
+    return read_results(*filter(measured, names))
+
+
+def read_peers() -> list[dict]:
+    """The results of other people's networks that are there, the best first."""
+    found = read_results(*(path.stem for path in sorted(PEERS.glob("*.json"))), folder=PEERS)
+    return sorted(found, key=lambda result: -np.mean(of_runs(result, "fresh", "whole")))
 
 
 def of_runs(result: dict, *keys: str) -> list[float]:
@@ -35,11 +65,6 @@ def of_runs(result: dict, *keys: str) -> list[float]:
     for key in keys:
         values = [value[key] for value in values if key in value]
     return values
-
-
-def measured(name: str) -> bool:
-    """Whether there is a result for this recipe."""
-    return (RESULTS / f"{name}.json").exists()
 
 
 def error_rates(result: dict, reading: str = "fresh") -> list[tuple[float, float, float]]:
@@ -72,32 +97,110 @@ def mean_and_range(shares: Sequence[float]) -> str:
     return middle if len(shares) == 1 else f"{middle} ({100 * min(shares):.2f} to {100 * max(shares):.2f})"
 
 
-def minutes(result: dict) -> str:
-    """How long training took on average, and where it is known, how fast a matrix product was at the time."""
-    taken, speeds = of_runs(result, "minutes"), of_runs(result, "gflops")
-    return f"{np.mean(taken):.1f} min" + (f" at {np.mean(speeds):.0f} GFLOP/s" if len(speeds) == len(taken) else "")
+def with_interval(result: dict) -> str:
+    """The share of fresh captchas read whole: the mean of the seeds, and the outer ends of their intervals."""
+    low, high = min(of_runs(result, "fresh", "low")), max(of_runs(result, "fresh", "high"))
+    return f"{100 * np.mean(of_runs(result, 'fresh', 'whole')):.2f} % ({100 * low:.2f} to {100 * high:.2f})"
 
 
-def work(result: dict) -> str:
-    """What one training costs, in thousands of billions of calculations (TFLOP), whatever machine it ran on."""
+def pictures(result: dict) -> str:
+    """Height and width of the pictures."""
+    values = result["parameters"]
+    return f"{values['image_height']} x {values['image_width']}"
+
+
+def tflop(result: dict) -> float | None:
+    """What one training costs in TFLOP, thousands of billions of calculations; None if nothing was trained."""
     costs = of_runs(result, "tflop")
-    return f"{np.mean(costs):,.0f} TFLOP" if costs else "not measured"
+    return float(np.mean(costs)) if costs else None
+
+
+def training_gflop(result: dict) -> float:
+    """What one training picture costs, in billions of calculations, as it was counted from the layers."""
+    values = result["parameters"]
+    if "gflop" in values:
+        return values["gflop"]
+    seen = training_captchas(result) // values["batch_size"] * values["batch_size"] * values["epochs"]
+    return 1000 * tflop(result) / seen
+
+
+def cost_table(results: Sequence[dict]) -> str:
+    """What each recipe costs: its pictures, the work, and the minutes, beside what a matrix product reached then."""
+    lines = [
+        "| recipe | pictures | GFLOP each | TFLOP in all | minutes | GFLOP/s |",
+        "| --- | --: | --: | --: | --: | --: |",
+    ]
+    for result in results:
+        speeds, runs = of_runs(result, "gflops"), result["runs"]
+        lines.append(
+            f"| {_named(result)} | {pictures(result)} | {training_gflop(result):.2f} | {tflop(result):,.0f} "
+            f"| {np.mean(of_runs(result, 'minutes')):.1f} "
+            f"| {f'{np.mean(speeds):,.0f}' if len(speeds) == len(runs) else 'not measured'} |"
+        )
+    return "\n".join(lines)
 
 
 def accuracy_table(results: Sequence[dict]) -> str:
-    """One line for each recipe, with the mean over its seeds, and the lowest to highest, as a Markdown table."""
-    lines = [
-        "| recipe | seeds | work of a training | its time | fresh captchas read whole | averaged over five shifts "
-        "| test captchas |",
-        "| --- | --: | --: | --: | --- | --- | --- |",
-    ]
+    """How well each recipe reads: the mean over its seeds, and the lowest to highest, as a Markdown table."""
+    lines = ["| recipe | seeds | fresh captchas | with five looks | test captchas |", "| --- | --: | --- | --- | --- |"]
     for result in results:
-        lines.append(
-            f"| {result['name']} | {len(result['runs'])} | {work(result)} | {minutes(result)} "
-            f"| {mean_and_range(of_runs(result, 'fresh', 'whole'))} "
-            f"| {mean_and_range(of_runs(result, 'fresh_averaged', 'whole'))} "
-            f"| {mean_and_range(of_runs(result, 'test', 'whole'))} |"
-        )
+        shares = [of_runs(result, reading, "whole") for reading in ("fresh", "fresh_averaged", "test")]
+        lines.append(f"| {_named(result)} | {len(result['runs'])} | {' | '.join(map(mean_and_range, shares))} |")
+    return "\n".join(lines)
+
+
+def _named(result: dict) -> str:
+    """The name of a recipe, whose words stay on one line in a narrow table."""
+    return result["name"].replace("-", "\N{NON-BREAKING HYPHEN}")
+
+
+class Place(NamedTuple):
+    """One network in the picture of the field; ``tflop`` is None if its training is not known."""
+
+    name: str
+    ours: bool
+    tflop: float | None
+    error: float
+    low: float
+    high: float
+
+
+def field() -> list[Place]:
+    """What every recipe and every network of other people costs, and how many fresh captchas it misreads."""
+    ours, others = read_measured("small", *RECIPES), read_peers()
+    places = []
+    for result in (*ours, *others):
+        middle, lows, highs = zip(*error_rates(result), strict=True)
+        name = result["parameters"].get("project", result["name"]).partition(":")[0]
+        mean = float(np.mean(middle))
+        places.append(Place(name, result not in others, tflop(result), mean, min(lows), max(highs)))
+    return places
+
+
+def field_table() -> str:
+    """Other people's networks and the recipes of the course by one rule, as a Markdown table."""
+    lines = [
+        "| network | pictures | TFLOP | fresh captchas read whole | its own claim |",
+        "| --- | --: | --: | --- | --- |",
+    ]
+    for result in (*read_measured("small", *RECIPES), *read_peers()):
+        values, cost = result["parameters"], tflop(result)
+        short = " in the time allowed" if any(of_runs(result, "cut_short")) else ""
+        spent = "nothing" if cost is None else f"{cost:,.0f}{short}"
+        name = f"[{values['project']}]({values['address']})" if "project" in values else f"*{_named(result)}*"
+        lines.append(f"| {name} | {pictures(result)} | {spent} | {with_interval(result)} | {values.get('claim', '')} |")
+    return "\n".join(lines)
+
+
+def peers_settings() -> str:
+    """How each of the other networks was trained, as a Markdown list."""
+    lines = []
+    for result in read_peers():
+        values = result["parameters"]
+        trained = [
+            f"{run['epochs']:g} epochs in {run['minutes']:.1f} minutes" for run in result["runs"] if "epochs" in run
+        ]
+        lines.append(f"- {values['project']}: {', '.join([values['settings'], *trained[:1]])}.")
     return "\n".join(lines)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 
 from utils.files import REPO, CourseError, read_json, shown, write_json
+from utils.workspace import Folders
 
 TALLY = "tally.json"
 
@@ -42,11 +43,14 @@ def read_tally(path: Path) -> dict[str, tuple[int, bool]]:
 
 
 def find_tallies(folder: Path) -> Iterator[Path]:
-    """All tallies in the folder, at any depth. What lies below a workspace, and hidden folders, are not searched."""
+    """All tallies in the folder, at any depth, also of a workspace in another, such as ``workspace/quick``.
+
+    Hidden folders, and those for the many files of a workspace, are not searched.
+    """
     for place, folders, files in os.walk(folder):
         if TALLY in files:
             yield Path(place) / TALLY
-            folders.clear()
+            folders[:] = [name for name in folders if name not in Folders._fields]
         folders[:] = sorted(name for name in folders if not name.startswith("."))
 
 

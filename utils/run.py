@@ -153,7 +153,7 @@ def read_values(path: Path) -> dict[str, str]:
     values = {}
     for key, value in node.value:
         require(isinstance(key, yaml.ScalarNode), wrong)
-        name = key.value[:80]
+        name = " ".join(key.value[:80].split()) or "an empty name"
         require(isinstance(value, yaml.ScalarNode), f"{shown(path)}: {name} needs one value, as in `epochs: 3`.")
         require(key.value not in values, f"{shown(path)} names {name} twice.")
         values[key.value] = value.value

@@ -1,4 +1,4 @@
-"""Score what the network read: each place on its own, and the whole captcha.."""
+"""Score what the network read: each place on its own, and the whole captcha."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def confusion_matrices(predicted: np.ndarray, labels: np.ndarray, classes: int =
 
 
 def confusions(matrix: np.ndarray) -> list[tuple[int, int, int]]:
-    """What was misread as what, most frequent first: (true, read, how often)..
+    """What was misread as what, most frequent first: (true, read, how often).
 
     Args:
         matrix: int array of shape (true, read), one of `confusion_matrices` or their sum.
@@ -81,7 +81,7 @@ class Group(NamedTuple):
 
 
 def grouped(values: np.ndarray, right: np.ndarray, edges: Sequence[float], form: str = "{:.0%}") -> list[Group]:
-    """Sort captchas into groups by a value that each has, and count..
+    """Sort captchas into groups by a value that each has, and count.
 
     Args:
         values: float array of shape (captchas,).
@@ -110,7 +110,7 @@ class Calibration(NamedTuple):
 
 
 def calibration(confidence: np.ndarray, right: np.ndarray, bins: int = 10) -> Calibration:
-    """Compare confidence with correctness, in bins of equal width..
+    """Compare confidence with correctness, in bins of equal width.
 
     The error is the expected calibration error of Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural
     networks" (2017): the distance between mean confidence and accuracy in a bin, averaged over all readings.
@@ -131,7 +131,7 @@ def calibration(confidence: np.ndarray, right: np.ndarray, bins: int = 10) -> Ca
 
 
 def refusing(confidence: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What is gained when the least sure captchas are refused..
+    """What is gained when the least sure captchas are refused.
 
     This trade is known as selective classification: El-Yaniv and Wiener, "On the foundations of noise-free selective
     classification" (2010).

@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from utils.captchas import DIGITS, LENGTH, find_captchas, find_pictures, labels_of, text_from
+from utils.captchas import DIGITS, LENGTH, file_name, find_captchas, find_pictures, labels_of, text_from, text_of
 from utils.captchas import SETTINGS as CAPTCHA_SETTINGS
 from utils.code import code_of
-from utils.files import CourseError, check_settings, read_json, require, shown, write_aside, write_json
+from utils.files import CourseError, brief, check_settings, read_json, require, shown, write_aside, write_json
+from utils.parameters import shortened
 from utils.pictures import gray, gray_picture, open_picture
 from utils.progress import progress
 from utils.quiet import tf
@@ -26,6 +27,7 @@ from utils.workspace import held
 SETTINGS = "records.json"
 SPLITS = ("train", "validation", "test")
 FAINTEST = 8  # gray levels between the darkest and the lightest pixel; captchas have many more
+BEFORE = {"chars": DIGITS, "length": LENGTH}  # of records that do not say
 SHARD = 10_000  # records in one file, about 500 MB at 224x224; more of them go to several files
 WRITE = "02-write-tfrecords.ipynb"
 NO_CAPTCHA = "it is no PNG file named by"
@@ -101,6 +103,8 @@ def write_records(
         "seed": seed,
         "image_height": size[0],
         "image_width": size[1],
+        "chars": chars,
+        "length": length,
     }
     made_by = code_of(gray, make_example)  # never mix records of changed functions with others
     changed = {} if made_by == _LIBRARY_CODE else {"made_by": made_by}
@@ -111,7 +115,7 @@ def write_records(
         if found:
             return found
         counts, skipped = _write(shuffled(paths, seed), files, wanted, size, gray, make_example, chars)
-        skipped |= dict.fromkeys(strangers, f"{NO_CAPTCHA} {length} characters out of {chars!r}")
+        skipped |= dict.fromkeys(strangers, f"{NO_CAPTCHA} {length} characters out of {shortened(chars)}")
         write_json(records / SETTINGS, settings | changed | counts | {"skipped": skipped})
     return Written(**counts, skipped=skipped, already_there=False)
 
@@ -125,6 +129,9 @@ def strange_pictures(captchas: Path, chars: str = DIGITS, length: int = LENGTH) 
 def _finished(records: Path, settings: dict, files: dict[str, list[Path]], wanted: dict[str, int]) -> Written | None:
     """What an earlier run with these settings has written, unless a file is missing or may have been mended since."""
     whole = all(path.exists() for paths in files.values() for path in paths)
+    if (records / SETTINGS).exists():  # records of before they said so
+        known = read_json(records / SETTINGS)
+        settings = {name: value for name, value in settings.items() if name in known or BEFORE.get(name) != value}
     if not check_settings(records / SETTINGS, settings, WRITE) or not whole:
         return None
     found = read_json(records / SETTINGS, skipped=dict)
@@ -158,7 +165,7 @@ def _write(
             split = next((split for split in ("test", "validation") if counts[split] < wanted[split]), "train")
             writer = writers[split][counts[split] % len(writers[split])]
             # A message keeps its features in any order it likes, unless it is told that the bytes shall be the same.
-            writer.write(make_example(image, labels_of(path.stem, chars)).SerializeToString(deterministic=True))
+            writer.write(make_example(image, labels_of(text_of(path), chars)).SerializeToString(deterministic=True))
             counts[split] += 1
         require(
             all(counts[split] for split in files),
@@ -186,7 +193,8 @@ def _shard_files(records: Path, split: str, count: int) -> list[Path]:
     shards = -(-count // SHARD)
     if shards == 1:
         return [records / f"{split}.tfrecord"]
-    return [records / f"{split}-{shard:02d}-of-{shards:02d}.tfrecord" for shard in range(shards)]
+    digits = max(2, len(str(shards)))  # so that sorted names are in order
+    return [records / f"{split}-{shard:0{digits}}-of-{shards:0{digits}}.tfrecord" for shard in range(shards)]
 
 
 def record_files(records: Path, split: str) -> list[Path]:
@@ -201,6 +209,19 @@ def record_files(records: Path, split: str) -> list[Path]:
     return paths
 
 
+def alphabet_of(records: Path) -> tuple[str, int]:
+    """The characters of which the texts in these records are made, and how many a text has, as records.json says.
+
+    Where it does not say: what the settings of the captchas say, else four digits.
+    """
+    found = read_json(records / SETTINGS) if (records / SETTINGS).exists() else {}
+    captchas = found.get("captchas") if isinstance(found.get("captchas"), dict) else {}
+    chars, length = ({**BEFORE, **captchas, **found}[name] for name in BEFORE)
+    fits = isinstance(chars, str) and len(chars) > 1 and type(length) is int and length > 0
+    require(fits, f"{shown(records / SETTINGS)} is damaged: delete {shown(records)} and run {WRITE}.")
+    return chars, length
+
+
 def open_records(records: Path, split: str, size: tuple[int, int], length: int = LENGTH) -> tf.data.Dataset:
     """All records of a split, each still one serialized string; every byte is checked before anything is used.
 
@@ -208,14 +229,21 @@ def open_records(records: Path, split: str, size: tuple[int, int], length: int =
         Dataset of scalar string tensors in file order, its cardinality known.
 
     Raises:
-        CourseError: the file is missing, cut short, damaged, or holds something other than our records.
+        CourseError: the file is missing, cut short, damaged, or holds something other than our records; or its texts
+            are of another length.
     """
     paths = record_files(records, split)
+    chars, there = alphabet_of(records)
+    require(
+        there == length,
+        f"{shown(records)} holds texts of {there} characters out of {shortened(chars)}, not of {length}: set length = "
+        f"{there}, or choose another `workspace`.",
+    )
     total = sum(_checked(path, size, length) for path in paths)
     written = read_json(records / SETTINGS).get(split) if (records / SETTINGS).exists() else total
     require(
         total == written,
-        f"{shown(records)} holds {total:,} records for {split} instead of {written}: delete it and run {WRITE}.",
+        f"{shown(records)} holds {total:,} records for {split} instead of {brief(written)}: delete it and run {WRITE}.",
     )
     return tf.data.TFRecordDataset([str(path) for path in paths]).apply(tf.data.experimental.assert_cardinality(total))
 
@@ -270,12 +298,12 @@ def read_records(
     return np.concatenate(images), np.concatenate(labels)
 
 
-def same_as_file(image: np.ndarray, label: Sequence[int], captchas: Path) -> bool:
+def same_as_file(image: np.ndarray, label: Sequence[int], captchas: Path, chars: str = DIGITS) -> bool:
     """Whether a picture from a record is, byte for byte, what the file named by its label becomes again.
 
     Args:
         image: uint8 array of shape (height, width, 1).
         captchas: the folder that the records were made from.
     """
-    path = captchas / f"{text_from(label)}.png"
+    path = captchas / file_name(text_from(label, chars), chars)
     return path.exists() and np.array_equal(image[..., 0], gray_picture(path, image.shape[:2]))

@@ -22,6 +22,7 @@ EVERYDAY = {
         "Activation",
         "Batch",
         "Bias",
+        "Blank",
         "Chance",
         "Channel",
         "Confidence",

@@ -176,6 +176,8 @@ IN_CELLS = {
     "06": {"probabilities"},
     "07": {"averaged_probabilities"},
     "08": {"cover"},
+    "11": {"SynchronizedBatchNormalization", "averaged", "worker_step"},
+    "10": {"alike", "with_new_outputs", "column_network", "decode", "ctc_loss", "single_loss"},
 }
 
 
@@ -224,6 +226,7 @@ def test_the_course_is_complete():
     assert [path.stem for path in NOTEBOOKS] == [
         "00-start-here", "01-generate-captchas", "02-write-tfrecords", "03-how-a-network-sees", "04-how-it-learns",
         "05-train-alexnet", "06-predict", "07-better-and-faster", "08-reading-the-mistakes", "09-autopsy-of-a-tutorial",
+        "10-your-own-alphabet", "11-more-machines",
     ]  # fmt: skip
     assert [path.name for path in SOLUTIONS] == [path.name for path in NOTEBOOKS]
 

@@ -199,3 +199,12 @@ def test_readme_is_short_and_shows_the_picture_of_the_stored_run(tmp_path):
     assert len(text("README.md").splitlines()) <= 110
     store_picture(REPO / "notebooks" / "06-predict.ipynb", tmp_path / "predictions.png")
     assert (REPO / "docs" / "predictions.png").read_bytes() == (tmp_path / "predictions.png").read_bytes()
+
+
+def test_the_lines_to_paste_on_a_slow_machine_are_the_recipe_quick():
+    first, *others = re.findall(r"^```\n((?:\w+ = .+\n)+)```", text("docs/run-elsewhere.md"), re.M)
+    recipe = yaml.safe_load(text("benchmarks/recipes/quick.yaml")) | {"workspace": "workspace/quick"}
+    pasted = [dict(re.findall(r"^(\w+) = (.+)$", block, re.M)) for block in (first, *others)]
+    pasted = [{name: yaml.safe_load(value) for name, value in block.items()} for block in pasted]
+    assert pasted[0] == recipe
+    assert pasted[1:] == [{name: recipe[name] for name in ("image_height", "image_width", "workspace")}]

@@ -37,7 +37,7 @@ def structure_problems(nb) -> list[str]:
 def skeleton_problems(nb) -> list[str]:
     """Title, introduction, the parts in their order, sections numbered as in the overview, prerequisites, minutes."""
     text, found = prose(nb), []
-    if not re.match(r"# \d\. .+\n\n[\w!]", text) or len(re.findall(r"^# ", text, re.M)) != 1:
+    if not re.match(r"# \d+\. .+\n\n[\w!]", text) or len(re.findall(r"^# ", text, re.M)) != 1:
         found.append("does not begin with one title such as `# 5. Train AlexNet` and an introduction")
     headings = re.findall(r"^## (.*)$", text, re.M)
     numbered = [heading for heading in headings if re.match(r"\d", heading)]

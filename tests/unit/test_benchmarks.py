@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from conftest import SIZE
 
-from benchmarks import accuracy, bench, catch_up, endless, programs
-from utils import numbers
+from benchmarks import accuracy, bench, catch_up, endless, field, programs
+from utils import numbers, results
 from utils.captchas import draw_captcha, draw_texts
 from utils.files import CourseError
 from utils.fresh import fresh_captchas, fresh_texts
@@ -15,7 +15,7 @@ from utils.machine import gflop
 from utils.model import alexnet, load_compact, probabilities
 from utils.pictures import gray
 from utils.prepare import CATCH_UP
-from utils.results import RESULTS, mean_and_range, minutes, read_results
+from utils.results import RESULTS, cost_table, mean_and_range, read_results
 from utils.scores import whole_accuracy
 
 
@@ -40,7 +40,31 @@ def test_forward_work_is_that_of_the_network():
     adds = 54**2 * 64 * 11 * 11 + 26**2 * 192 * 25 * 64 + 12**2 * 9 * (384 * 192 + 384 * 384 + 256 * 384)
     adds += 4096 * 6400 + 4096 * 4096 + 40 * 4096
     assert gflop(alexnet()) == pytest.approx(2 * adds / 1e9)
-    assert bench.measure("picture_gflop")["value"] == pytest.approx(1.375, abs=0.001)
+    default, quick = bench.read_recipes().values()
+    assert bench.measure("picture_gflop", default)["value"] == pytest.approx(1.375, abs=0.001)
+    assert bench.picture_gflop(quick) == pytest.approx(gflop(alexnet((96, 160), fc_units=1024, strides=(4, 2))))
+
+
+def test_the_best_of_several_products_is_the_limit():
+    """A product of two numbers is slower than one of large matrices, whatever the machine."""
+    found = bench.measure("best_product", "float32", [1, 1, 1], [256, 256, 256])
+    assert found["value"][1] == "256 x 256 by 256 x 256" and found["value"][0] > 0.1
+    assert found["instructions"] in {"AVX-512", "AVX2", "not known"}
+
+
+@pytest.mark.parametrize(
+    ("said", "flags", "word"),
+    [
+        ("exec,cpu,matmul,brg_matmul:avx10_1_512_amx,undef", "avx512f amx_bf16", "AMX with bfloat16"),
+        ("exec,cpu,matmul,brg_matmul:avx512_core_bf16,undef", "avx512f amx_bf16", "AVX-512 with bfloat16"),
+        ("exec,cpu,inner_product,brgconv_ip:avx2,forward", "avx512f", "AVX2"),
+        ("exec,cpu,gemm_api,,undef", "fma avx2 avx512f", "AVX-512"),  # it does not say what it used
+        ("", "fma avx2", "AVX2"),
+        ("", "", "not known"),
+    ],
+)
+def test_the_instructions_are_named_in_plain_words(said, flags, word):
+    assert bench.instructions(f"onednn_verbose,v1,primitive,{said},src:bf16", flags) == word
 
 
 def test_score():
@@ -51,9 +75,9 @@ def test_score():
 
 
 def test_every_table_has_its_place():
-    for page, name in ((bench.PAGE, "bench"), (accuracy.PAGE, "accuracy")):
+    tables = ((bench.PAGE, "bench"), (accuracy.PAGE, "accuracy"), (accuracy.PAGE, "cost"), (field.PAGE, "field"))
+    for page, name in (*tables, (field.PAGE, "field-settings")):
         assert name in numbers.names_in(page.read_text(encoding="utf-8"))
-    assert numbers.IN_TABLE == ("quick", "default", "catch-up", "long")
 
 
 def test_results_are_of_the_recipes_as_they_are():
@@ -71,7 +95,9 @@ def test_every_recipe_can_be_read():
     for path in accuracy.RECIPES.glob("*.yaml"):
         assert accuracy.read_recipe(path.stem).keys() <= accuracy.known_parameters().keys()
     with pytest.raises(
-        CourseError, match=r"There is no recipe 'best'\. There are: catch-up, default, long, quick, small"
+        CourseError,
+        match=r"There is no recipe 'best'\. There are: bent, catch-up, default, default-decay, letters-34, letters-36, "
+        r"letters-62, long, quick, small",
     ):
         accuracy.read_recipe("best")
 
@@ -114,12 +140,47 @@ def test_mean_and_range():
     assert mean_and_range([0.98, 0.97, 0.99]) == "98.00 % (97.00 to 99.00)"
 
 
-def test_minutes_say_how_fast_the_machine_was_if_all_runs_know_it():
-    assert (
-        minutes({"runs": [{"minutes": 8.0, "gflops": 300}, {"minutes": 9.0, "gflops": 500}]})
-        == "8.5 min at 400 GFLOP/s"
-    )
-    assert minutes({"runs": [{"minutes": 8.0, "gflops": 300}, {"minutes": 9.0}]}) == "8.5 min"
+def measured(name="x", **run):
+    """A result as `benchmarks.accuracy` stores it."""
+    values = {"captcha_count": 500, "test_count": 50, "image_height": 96, "image_width": 160}
+    values |= {"batch_size": 100, "epochs": 10}
+    scores = {"captchas": 100, "whole": 0.5, "low": 0.4, "high": 0.6}
+    run = {"seed": 0, "minutes": 8.0, "tflop": 8.0} | {"test": scores, "fresh": scores, "fresh_averaged": scores} | run
+    return {"name": name, "parameters": values, "runs": [run]}
+
+
+def test_the_cost_says_how_fast_the_machine_was_if_all_runs_know_it():
+    one, two = measured("quick-one", gflops=300), measured()
+    one["runs"].append(one["runs"][0] | {"seed": 1, "minutes": 9.0, "gflops": 500})
+    two["runs"].append(one["runs"][0])
+    first, second = cost_table([one, two]).splitlines()[2:]
+    assert first == "| quick\N{NON-BREAKING HYPHEN}one | 96 x 160 | 2.00 | 8 | 8.5 | 400 |"  # 4,000 pictures were seen
+    assert second.endswith("| not measured |")
+
+
+def test_the_field_holds_recipes_and_others_beside_each_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "RESULTS", tmp_path / "accuracy")
+    monkeypatch.setattr(results, "PEERS", tmp_path / "peers")
+    assert results.field() == [] and results.read_peers() == []  # nothing was measured yet
+    ours, other, ready = measured("quick"), measured("three", cut_short=True), measured("ocr")
+    about = {"project": "Name: what", "address": "https://x.org", "claim": "98 %", "settings": "Adam", "gflop": 0.5}
+    for result in (other, ready):
+        result["parameters"] |= about
+    del ready["runs"][0]["tflop"], ready["runs"][0]["minutes"]
+    other["runs"][0]["epochs"] = 3.5
+    for folder, result in (("accuracy", ours), ("peers", other), ("peers", ready)):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / f"{result['name']}.json").write_text(json.dumps(result))
+    places = results.field()
+    assert [(place.name, place.ours, place.tflop) for place in places] == [
+        ("quick", True, 8.0), ("Name", False, None), ("Name", False, 8.0)
+    ]  # fmt: skip
+    assert places[0][3:] == (0.5, 0.4, 0.6)
+    rows = results.field_table().splitlines()[2:]
+    assert rows[0] == "| *quick* | 96 x 160 | 8 | 50.00 % (40.00 to 60.00) |  |"
+    assert rows[1] == "| [Name: what](https://x.org) | 96 x 160 | nothing | 50.00 % (40.00 to 60.00) | 98 % |"
+    assert "| 8 in the time allowed |" in rows[2]
+    assert results.peers_settings().splitlines()[1] == "- Name: what: Adam, 3.5 epochs in 8.0 minutes."
 
 
 def test_a_result_that_is_not_there_names_the_command():

@@ -1,11 +1,14 @@
 """Drawing: the right texts, the same bytes, and nothing half-done."""
 
 import random
+import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import captcha.image
+import matplotlib
 import numpy as np
 import pytest
 from conftest import kill_tree
@@ -82,7 +85,7 @@ def test_same_bytes_with_one_and_two_processes(tmp_path):
 
 def test_files_are_png_pictures_named_by_their_text(captcha_folder):
     paths = captchas.find_captchas(captcha_folder)
-    assert [path.stem for path in paths] == sorted(captchas.draw_texts(120, 0))
+    assert [captchas.text_of(path) for path in paths] == sorted(captchas.draw_texts(120, 0))
     for path in paths:
         with Image.open(path) as picture:
             assert picture.format == "PNG"
@@ -169,3 +172,89 @@ def test_texts_and_labels_are_opposites():
     assert captchas.labels_of("0042") == [0, 0, 4, 2] and captchas.labels_of("ca", "abc") == [2, 0]
     for text in ("2026", "0000", "0987"):
         assert captchas.text_from(captchas.labels_of(text)) == text
+
+
+# Every character that DroidSansMono can draw and a keyboard has.
+PRINTABLE = "".join(map(chr, range(33, 127)))
+
+
+def test_no_two_texts_share_a_file_on_a_disk_that_takes_capitals_for_small_letters():
+    texts = captchas.draw_texts(2000, 0, "aAbB1%", 5)
+    names = [captchas.file_name(text, "aAbB1%") for text in texts]
+    assert len({name.lower() for name in names}) == 2000
+    assert [captchas.text_of(Path(name)) for name in names] == texts
+    assert captchas.file_name("aA", "aA") == "a%41.png" and captchas.file_name("AB", "AB") == "AB.png"
+
+
+def test_names_of_files_hold_nothing_that_a_system_forbids():
+    for text in (PRINTABLE[start : start + 12] for start in range(0, len(PRINTABLE), 12)):
+        name = captchas.file_name(text, PRINTABLE)
+        assert re.fullmatch(r"[0-9A-Za-z%]+\.png", name) and captchas.text_of(Path(name)) == text
+    assert captchas.file_name("1+/=", "+-*/=0123456789") == "1%2B%2F%3D.png"
+    assert captchas.file_name("日本", "日本") == "%E6%97%A5%E6%9C%AC.png"
+
+
+@pytest.mark.parametrize("text", ["CON", "con", "COM1", "LPT0", "NUL", "aux"])
+def test_names_that_windows_keeps_for_devices_are_not_used(text):
+    name = captchas.file_name(text, "".join(sorted(set(text))))
+    assert name == f"%{ord(text[0]):02X}{text[1:]}.png" and captchas.text_of(Path(name)) == text
+    assert captchas.file_name("CONE", "CONE") == "CONE.png"
+
+
+@pytest.mark.parametrize(
+    ("chars", "says"),
+    [
+        ("A中验", "DroidSansMono.ttf cannot draw 中, 验: leave that out of chars, or name fonts that can"),
+        ("AABB", "chars is 'AABB', but 'A', 'B' must not stand in it twice"),
+        ("A B", "chars is 'A B', but no picture can show SPACE alone"),
+        ("A\u200bB\n", "no picture can show ZERO WIDTH SPACE, U+000A alone"),
+        ("ae\u0301", "no picture can show COMBINING ACUTE ACCENT alone"),
+        ("7", "chars is '7', but one character is nothing to tell apart"),
+        ("", "chars is '', but"),
+    ],
+)
+def test_alphabets_that_cannot_be_read(chars, says, tmp_path):
+    with pytest.raises(CourseError, match=re.escape(says)):
+        captchas.write_captchas(tmp_path / "captchas", 1, 0, chars, 1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_alphabets_that_can_be_read():
+    for chars in ("+-*/=0123456789", PRINTABLE, "äöüÄÖÜ", "αβγ", "абв"):
+        assert captchas.check_alphabet(chars) == chars
+
+
+def test_fonts_of_ones_own_draw_and_are_checked(tmp_path):
+    own = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    usual, other = captchas.draw_captcha("2026", 0), captchas.draw_captcha("2026", 0, fonts=str(own))
+    assert usual.size == other.size and usual.tobytes() != other.tobytes()
+    assert captchas.check_alphabet("⠁⠃", str(own)) and len(captchas.font_files(f"{own}, {own}")) == 2
+    with pytest.raises(CourseError, match=r"DejaVuSans\.ttf cannot draw \u2800"):
+        captchas.check_alphabet("⠁\u2800", str(own))  # a blank
+    (tmp_path / "bad.ttf").write_bytes(b"no font")
+    for name in ("bad.ttf", "missing.ttf"):
+        with pytest.raises(CourseError, match=f"fonts names .*{name}, which is no font file that can be read"):
+            captchas.check_alphabet("ab", f"{own},{tmp_path / name}")
+
+
+def test_letters_in_another_size_are_drawn_found_and_known_by_their_settings(tmp_path):
+    folder = tmp_path / "captchas"
+    for processes, drawn in ((2, 120), (1, 0)):
+        look = {"width": 220, "height": 70}
+        assert captchas.write_captchas(folder, 120, 0, "aAB+", 5, processes, **look) == drawn
+    paths = captchas.find_captchas(folder, "aAB+", 5)
+    assert sorted(map(captchas.text_of, paths)) == sorted(captchas.draw_texts(120, 0, "aAB+", 5))
+    with Image.open(paths[7]) as picture:
+        assert picture.tobytes() == captchas.draw_captcha(captchas.text_of(paths[7]), 0, 220, 70).tobytes()
+    assert captchas.look_of(folder) == look
+    with pytest.raises(CourseError, match="width 220 instead of None, height 70 instead of None"):
+        captchas.write_captchas(folder, 120, 0, "aAB+", 5)
+    with pytest.raises(
+        CourseError, match=r"holds 120 pictures, but none .* 5 characters out of 'ab', such as ababa.png"
+    ):
+        captchas.find_captchas(folder, "ab", 5)
+
+
+def test_an_example_to_show():
+    assert captchas.example_text() == "2026"
+    assert captchas.is_text(captchas.example_text("ABCDEFGH", 5), "ABCDEFGH", 5)

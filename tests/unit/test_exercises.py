@@ -26,6 +26,9 @@ SURE = np.random.default_rng(2).random(50)
 MATRICES = np.zeros((4, 10, 10), int)
 MATRICES[0, 3, 5], MATRICES[1, 1, 7], MATRICES[2, 7, 1], MATRICES[3, 2, 2] = 5, 3, 4, 99
 
+ALIKE = np.diag(np.full(10, 50))  # 0 and 2 are confused most; without either, 5 and 7
+ALIKE[0, 2], ALIKE[2, 0], ALIKE[5, 7] = 9, 8, 3
+
 
 # A typical wrong answer to each exercise, and what its checker is given beside the answer.
 class Quarters:
@@ -110,6 +113,17 @@ WRONG = {
         {},
     ),
     "lines_to_change": ({1, 8, 10}, {}),  # thinks that more augmentation is always better
+    # Notebook 10
+    "first_loss": (1 / 62, {}),  # the probability, not its logarithm
+    "best_possible": (1 - 2 / 36, {}),  # one character, and no coin
+    "trained_weights": (4 * 8 * 10, {"network": SMALL}),  # without the biases
+    "columns_needed": (len, {}),  # forgot the blanks
+    "left_out": ("02", {"matrix": ALIKE, "chars": "0123456789"}),  # both of the same pair
+    # Notebook 11
+    "megabytes_a_step": (46.8, {"parameters": 46_800_000}),  # one byte for each
+    "lanes_for_six": (18, {}),  # no divisor of 96
+    "seconds_to_average": (lambda workers, sent, gigabits: sent * 8e-9 / gigabits, {}),  # without the ring
+    "unequal_parts": (lambda one, count_one, two, count_two: (one + two) / 2, {}),  # the plain mean
 }
 
 

@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 from utils import figures, figures_results
 from utils.looking import Looking
 from utils.progress import Progress, _Bar, duration, fraction_of, progress
+from utils.results import Place
 from utils.scores import Group, calibration, wilson_interval
 
 
@@ -81,13 +82,26 @@ def test_the_map_of_probabilities_frames_what_is_read():
     assert texts_of(ax).count("91") == 4 and texts_of(ax).count("1") == 36
 
 
+def test_of_a_large_alphabet_the_likeliest_characters_are_shown_with_all_that_are_read():
+    chars = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    chance = np.full((3, 36), 0.001)
+    chance[0, 20:34] = 0.06  # place 0 is unsure, and place 2 hardly surer than its neighbours
+    chance[1, 35], chance[2, 1] = 0.9, 0.04
+    _, ax = plt.subplots()
+    figures.plot_chances(ax, chance, chars)
+    shown = [label.get_text() for label in ax.get_xticklabels()]
+    assert len(shown) == figures.COLUMNS and shown == sorted(shown) and {"1", "K", "Z"} <= set(shown)
+    framed = [shown[round(patch.get_x() + 0.5)] for patch in ax.patches]
+    assert framed == ["K", "Z", "1"] and ax.get_title("center") == "the 14 likeliest characters, in %"
+
+
 @pytest.mark.parametrize("of", ["test", "validation"])
 def test_history_is_drawn_as_errors_and_says_of_which_set(of):
     epoch = {"loss": 1.0, f"{of}_loss": 1.1, f"{of}_whole": 0.75} | {f"{of}_digit_{place}": 0.9 for place in range(4)}
     figures.plot_history([epoch, epoch | {f"{of}_whole": 1.0}], 500)
-    losses, digits, whole = plt.gcf().axes
-    assert [text.get_text() for text in losses.get_legend().get_texts()] == ["training", of, "guessing: ln 10 = 2.30"]
-    assert digits.get_title("left") == f"Each output, {of} set"
+    each, whole = plt.gcf().axes
+    assert [text.get_text() for text in each.get_legend().get_texts()] == [f"place {place}" for place in range(4)]
+    assert each.get_title("left") == f"Each output, {of} set"
     assert whole.lines[0].get_ydata().tolist() == [0.25, 0.001]  # no error at all is drawn at half of one captcha
     assert whole.get_yscale() == "log"
 
@@ -104,6 +118,26 @@ def test_recipes_are_drawn_as_error_rates_with_a_dot_and_an_interval_for_each_se
     assert texts_of(plt.gca()) == ["1.50%", "50.0%"] and plt.gca().get_xscale() == "log"
     points = [container[0].get_xdata().tolist() for container in plt.gca().containers]
     assert points == [[0.01, 0.02], [0.5]]
+
+
+def test_no_error_rate_is_drawn_above_all_captchas():
+    figures_results.plot_error_rates(["a", "b"], [[(0.1, 0.05, 0.2)], [(0.97, 0.9, 0.99)]], "title")
+    ax = plt.gca()
+    assert ax.get_xlim()[1] == 1.02
+    assert [text.get_ha() for text in ax.texts] == ["left", "right"]
+
+
+def test_the_field_is_drawn_by_cost_and_error_and_no_label_covers_another():
+    places = [Place("a", True, 70.0, 0.01, 0.008, 0.012), Place("b", False, 70.0, 0.3, 0.29, 0.31)]
+    places += [Place("c", False, 70.0, 0.31, 0.3, 0.32), Place("d", False, None, 0.2, 0.19, 0.21)]
+    figures_results.plot_field(places)
+    ax = plt.gca()
+    assert sorted(texts_of(ax)) == ["a, 1.00%", "b, 30.0%", "c, 31.0%", "d, 20.0%, as it comes"]
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    heights = {text.get_text()[0]: text.get_position()[1] for text in ax.texts}
+    assert heights["c"] - heights["b"] >= 0.04 and heights["b"] > heights["a"]
+    assert [line.get_ydata()[0] for line in ax.lines if line.get_linestyle() == "--"] == [0.2]
+    figures_results.plot_field([])  # nothing was measured yet
 
 
 def test_growth_is_drawn_at_its_counts_and_the_odd_point_apart():
@@ -127,7 +161,7 @@ def test_right_readings_do_not_drown_the_mistakes():
     matrices[2, 1, 7] = 3
     figures_results.plot_confusions(matrices)
     axes = plt.gcf().axes
-    titles = [f"digit_{place}: {wrong} wrong" for place, wrong in enumerate((0, 0, 3, 0))]
+    titles = [f"place {place}: {wrong} wrong" for place, wrong in enumerate((0, 0, 3, 0))]
     assert [ax.get_title("left") for ax in axes] == titles
     assert axes[2].images[0].get_array().max() == 3 and axes[2].images[0].get_clim() == (0, 3)
     threes = [text.get_position() for text in axes[2].texts if text.get_text() == "3"]
@@ -163,7 +197,7 @@ def test_the_tint_lies_where_the_patch_lay():
     seen = Looking(falls[None], np.array([4.0, 8, 12]), np.array([4.0, 8, 12, 16, 20]))
     figures_results.show_looking(np.full((16, 24, 1), 200, np.uint8), falls, seen, "2026")
     axes = plt.gcf().axes
-    assert [ax.get_title() for ax in axes[:4]] == [f"digit_{place}, read {digit}" for place, digit in enumerate("2026")]
+    assert [ax.get_title() for ax in axes[:4]] == [f"place {place}, read {digit}" for place, digit in enumerate("2026")]
     picture, tint = axes[1].images
     assert picture.get_cmap().name == "gray" and picture.get_clim() == (0, 255)
     assert tint.get_extent() == [2, 22, 14, 2] and tint.get_clim() == (0, 1)
@@ -177,7 +211,7 @@ def test_centres_are_drawn_against_the_digits():
     figures_results.plot_centres(digits, looked)
     _, first, second = plt.gca().lines
     assert first.get_xydata().tolist() == [[0.1, 0.15], [0.2, 0.2]]
-    assert second.get_xydata().tolist() == [[0.3, 0.35], [0.4, 0.5]] and second.get_label() == "digit_1"
+    assert second.get_xydata().tolist() == [[0.3, 0.35], [0.4, 0.5]] and second.get_label() == "place 1"
 
 
 def test_claim_and_truth_are_told_apart_without_colour():

@@ -91,3 +91,14 @@ def test_the_best_of_many_is_measured_again():
     chosen, again = plt.gca().lines[2], plt.gca().lines[3]
     assert (chosen.get_xdata()[0], chosen.get_ydata()[0]) == (2, 0.7)
     assert (again.get_xdata()[0], again.get_ydata()[0]) == (2, 0.55)
+
+
+def test_other_characters_are_named_and_guessing_follows_their_number():
+    figures_learning.plot_probability_maps({"before": np.full((5, 8), 0.125)}, "HABEF", "ABCDEFGH")
+    ax = plt.gca()
+    assert said(ax) == ["12"] * 40 and [label.get_text() for label in ax.get_xticklabels()] == list("ABCDEFGH")
+    assert ax.patches[0].get_xy() == (6.5, -0.5)
+    figures_learning.plot_probability_maps({"before": np.full((1, 26), 1 / 26)}, "z", "abcdefghijklmnopqrstuvwxyz")
+    assert said(plt.gca()) == []  # the numbers would not fit
+    figures_learning.plot_learning({"with": [2.0, 1.0]}, "Loss", classes=8)
+    assert plt.gca().get_legend().get_texts()[-1].get_text() == "guessing: ln 8 = 2.08"

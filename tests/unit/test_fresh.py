@@ -36,3 +36,22 @@ def test_fresh_captchas_that_cannot_be():
         fresh_texts(["2026"], 0)
     with pytest.raises(CourseError, match="use all 10,000 texts"):
         fresh_texts(draw_texts(10_000, 0))
+
+
+def test_fresh_texts_of_an_alphabet_too_large_to_list():
+    chars = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    used = draw_texts(3000, 0, chars, 5)
+    wanted = fresh_texts(used, chars=chars, length=5)
+    assert len(wanted) == 10_000 and len({text for text, _ in wanted}) == 5000
+    assert not {text for text, _ in wanted} & set(used)
+    assert wanted == fresh_texts(used, chars=chars, length=5)
+    most = [text for text, _ in fresh_texts([], chars="ab", length=3)]
+    assert sorted(most[:8]) == sorted(draw_texts(8, 0, "ab", 3)) and len(most) == 16
+
+
+def test_fresh_captchas_of_letters_in_their_own_size():
+    wanted = fresh_texts([], 4, chars="abC", length=3)
+    ((images, labels),) = fresh_captchas(wanted, SIZE, chars="abC", width=120, height=90)
+    for image, label, (text, seed) in zip(images, labels, wanted, strict=True):
+        assert text_from(label, "abC") == text
+        assert np.array_equal(image[..., 0], gray(draw_captcha(text, seed, 120, 90), SIZE))

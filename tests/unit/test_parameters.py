@@ -29,6 +29,9 @@ from utils.run import NOTEBOOKS, SOLUTIONS, defaults
         ("epochs", [3], "epochs is of the type list"),
         pytest.param("epochs", 10**5000, "epochs is above 2 to the power of 16,609, but must be", id="long"),
         ("seed", -1, "seed is -1, but must be a whole number from 0 to 4,294,967,295."),
+        ("chars", "abca", "chars is 'abca', but 'a' must not stand in it twice: write each character once."),
+        ("chars", 123, "chars is the number 123, but must be a text: in a notebook write it in quotes"),
+        ("length", 0, "length is 0, but must be a whole number from 1 to 12."),
         ("picture_count", 0, "picture_count is 0, but must be a whole number from 1 to 64."),
         ("trial_steps", -3, "trial_steps is -3, but must be a whole number from 20 to 100,000."),
         ("trial_steps", 10, "trial_steps is 10"),
@@ -62,6 +65,12 @@ def test_what_is_returned():
             "of which test_count 12 and validation_count 8 together leave no captcha for training",
         ),
         ({"captcha_count": 1, "test_count": 500}, "captcha_count is 1"),
+        (
+            {"captcha_count": 10_001},
+            "captcha_count is 10,001, but there are only 10,000 different texts of 4 character",
+        ),
+        ({"captcha_count": 9, "chars": "ab", "length": 3}, "only 8 different texts of 3 characters out of 'ab'"),
+        ({"chars": "".join(map(chr, range(33, 127))), "length": 12}, "make more than 9,223,372,036,854,775,807 texts"),
         ({"image_height": 80, "stride_down": 8}, "image_height is 80, too small for stride_down 8: take at least 123"),
         ({"image_width": 67, "stride_across": 5}, "image_width is 67, too small for stride_across 5"),
     ],
@@ -73,6 +82,7 @@ def test_values_that_do_not_fit_together(values, says):
 
 def test_values_that_just_fit_together():
     check_parameters({"captcha_count": 3, "test_count": 1, "validation_count": 1})
+    check_parameters({"captcha_count": 100_000, "chars": "0123456789ABCDEF", "length": 5})
     check_parameters({"image_height": 67, "stride_down": 4, "image_width": 123, "stride_across": 8})
 
 

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from utils import playground
-from utils.captchas import draw_captcha
-from utils.model import load_compact, probabilities
+from utils.captchas import draw_captcha, is_text
+from utils.model import alexnet, load_compact, probabilities
 from utils.pictures import gray
-from utils.playground import SLIDERS, Playground, changed, draw, look
+from utils.playground import SLIDERS, Playground, changed, draw, look, read_drawings, some_texts
 from utils.prepare import CATCH_UP
 
 SIZE = (224, 224)
@@ -144,3 +144,23 @@ def test_without_ipywidgets_it_is_one_sentence_and_one_picture(network, monkeypa
     data, _ = Playground(network, SIZE)._repr_mimebundle_()
     assert capsys.readouterr().out == playground.MISSING + "\n"
     assert set(data) == {"image/png", "text/plain"}
+
+
+def test_letters_in_a_size_of_their_own_are_drawn_and_typed():
+    network = alexnet((67, 67), classes=4, length=3, fc_units=8)
+    board = Playground(network, (67, 67), "", 3, "abC+", 3, width=200, height=80)
+    assert board.last.picture.size == (200, 80) and board.last.chances.shape == (3, 4)
+    assert set(board.last.text) <= set("abC+") and "probability of each character" in board.html()
+    board.draw_new("2026")
+    assert "'2026' is not 3 characters out of 'abC+'" in board.note
+    board.draw_new("C+a")
+    assert board.text == "C+a" and board.note == ""
+    assert 0 <= read_drawings(network, (67, 67), some_texts(4, "abC+", 3), chars="abC+", width=200, tilt=0) <= 1
+
+
+def test_texts_to_draw_are_spread_over_all_that_there_are():
+    assert some_texts(3) == ["1234", "1645", "2056"]
+    for chars, length in (("ab", 3), ("ABCDEFGH", 5), ("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", 4)):
+        texts = some_texts(20, chars, length)
+        assert all(is_text(text, chars, length) for text in texts)
+        assert len(set(texts)) == min(20, len(chars) ** length)

@@ -1,22 +1,23 @@
 """A notebook that is opened first finds, or makes, what it needs; what is there is never made twice or mixed up."""
 
 import json
+import shutil
 
 import pytest
 from conftest import SIDE, SIZE
 
 from utils import prepare
-from utils.captchas import find_captchas
+from utils.captchas import find_captchas, text_from, text_of, write_captchas
 from utils.files import CourseError
 from utils.model import alexnet, save_compact, save_model
-from utils.tfrecords import read_records
+from utils.tfrecords import alphabet_of, read_records, write_records
 from utils.workspace import open_workspace
 
 
 def test_captchas_are_drawn_only_where_there_are_none(tmp_path, capsys):
     folder = prepare.ready_captchas(open_workspace(tmp_path), 12, seed=3)
     assert len(find_captchas(folder)) == 12
-    assert "yet: drawing 12, as notebook 01 does" in capsys.readouterr().out
+    assert "yet: drawing 12, as lesson 01 does" in capsys.readouterr().out
     assert prepare.ready_captchas(open_workspace(tmp_path), 5000, seed=4) == folder  # other values ask for nothing new
     assert len(find_captchas(folder)) == 12 and capsys.readouterr().out == ""
 
@@ -41,7 +42,7 @@ def test_pictures_of_ones_own_are_left_alone(tmp_path, captcha_folder):
 def test_records_are_written_only_where_there_are_none(tmp_path, capsys):
     records = prepare.ready_records(open_workspace(tmp_path), 20, 5, seed=0, size=SIZE)
     printed = capsys.readouterr().out
-    assert "as notebook 01 does" in printed and "as notebook 02 does" in printed
+    assert "as lesson 01 does" in printed and "as lesson 02 does" in printed
     assert [len(read_records(records, split, SIZE)[0]) for split in ("train", "test")] == [15, 5]
     written = (records / "train.tfrecord").stat().st_mtime_ns
     assert prepare.ready_records(open_workspace(tmp_path), 99, 9, seed=9, size=SIZE) == records
@@ -62,7 +63,7 @@ def test_the_model_of_notebook_05_comes_first(tmp_path, catch_up, capsys):
     assert "comes with the course" in capsys.readouterr().out
     save_model(alexnet(SIZE, fc_units=16), tmp_path / "model" / "alexnet.keras")
     assert prepare.ready_model(open_workspace(tmp_path), SIZE).get_layer("fc7").units == 16
-    assert "as notebook 05 has trained it" in capsys.readouterr().out
+    assert "as lesson 05 has trained it" in capsys.readouterr().out
 
 
 def test_it_says_when_your_test_captchas_may_have_been_trained_on(tmp_path, catch_up, capsys):
@@ -121,3 +122,63 @@ def test_pictures_that_are_no_captchas_by_their_names_are_told_and_nothing_is_dr
     with pytest.raises(CourseError, match=rf"none is a PNG file named by 4 characters.*The first is {name}"):
         find_captchas(prepare.ready_captchas(folders, 12, seed=3))
     assert [path.name for path in folders.captchas.iterdir()] == [name]
+
+
+def test_another_alphabet_is_drawn_packed_and_never_mixed_with_digits(tmp_path, catch_up):
+    folders = open_workspace(tmp_path / "letters")
+    records = prepare.ready_records(folders, 12, 4, 0, SIZE, chars="abAB", length=3)
+    assert alphabet_of(records) == ("abAB", 3)
+    _, labels = read_records(records, "train", SIZE, length=3)
+    texts = {text_of(path) for path in find_captchas(folders.captchas, "abAB", 3)}
+    assert len(texts) == 12 and {text_from(row, "abAB") for row in labels} <= texts
+    assert prepare.look_of(folders) == {}
+    asked = "and you ask for 4 characters out of '0123456789': set `chars` and `length` to what is there, or choose"
+    with pytest.raises(CourseError, match=f"records holds texts of 3 characters out of 'abAB', {asked}"):
+        prepare.ready_records(folders, 12, 4, 0, SIZE)
+    with pytest.raises(CourseError, match=f"captchas holds texts of 3 characters out of 'abAB', {asked}"):
+        prepare.ready_captchas(folders, 12, 0)
+    with pytest.raises(CourseError, match=r"reads 4 characters out of '0123456789' only: run 05-train-alexnet.ipynb"):
+        prepare.ready_model(folders, SIZE, "abAB", 3)
+
+
+def test_a_model_of_other_characters_is_one_sentence(tmp_path, catch_up):
+    folders = open_workspace(tmp_path)
+    save_model(alexnet(SIZE, classes=3, length=2, fc_units=8), folders.model / "alexnet.keras")
+    with pytest.raises(CourseError, match=r"has 2 outputs, but .* and 4 are needed"):
+        prepare.ready_model(folders, SIZE)
+    with pytest.raises(CourseError, match="chooses from 3 characters at each place, and your chars are 2: use the"):
+        prepare.ready_model(folders, SIZE, "ab", 2)
+    history = {"settings": {"chars": "abc", "length": 2}, "epochs": []}
+    (folders.model / "history.json").write_text(json.dumps(history))
+    with pytest.raises(CourseError, match="reads texts out of 'abc', and your chars are 'xyz': set `chars` to what it"):
+        prepare.ready_model(folders, SIZE, "xyz", 2)
+    assert len(prepare.ready_model(folders, SIZE, "abc", 2).outputs) == 2
+
+
+def test_missing_captchas_are_drawn_again_in_their_own_size(tmp_path):
+    folders = open_workspace(tmp_path)
+    write_captchas(folders.captchas, 6, 0, width=200, height=80)
+    before = {path.name: path.read_bytes() for path in find_captchas(folders.captchas)}
+    find_captchas(folders.captchas)[0].unlink()
+    prepare.ready_captchas(folders, 6, 0)
+    assert {path.name: path.read_bytes() for path in find_captchas(folders.captchas)} == before
+    assert prepare.look_of(folders) == {"width": 200, "height": 80}
+    prepare.ready_records(folders, 6, 2, 0, SIZE)
+    shutil.rmtree(folders.captchas)
+    assert prepare.look_of(folders) == {"width": 200, "height": 80}  # the records know it too
+
+
+def test_settings_of_before_there_were_other_alphabets_are_read_as_digits(tmp_path):
+    """captchas.json never named a size, and records.json no characters."""
+    folders = open_workspace(tmp_path)
+    records = prepare.ready_records(folders, 12, 4, 0, SIZE)
+    known = json.loads((folders.captchas / "captchas.json").read_text())
+    assert set(known) == {"captcha_count", "seed", "chars", "length", "captcha"}  # as ever
+    old = json.loads((records / "records.json").read_text())
+    assert old.pop("chars") == "0123456789" and old.pop("length") == 4
+    (records / "records.json").write_text(json.dumps(old))
+    assert alphabet_of(records) == ("0123456789", 4)
+    assert write_records(folders.captchas, records, 4, 0, SIZE).already_there
+    assert prepare.ready_records(folders, 12, 4, 0, SIZE) == records
+    with pytest.raises(CourseError, match="other settings"):
+        write_records(folders.captchas, records, 5, 0, SIZE)

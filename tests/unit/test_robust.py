@@ -11,6 +11,7 @@ import math
 import os
 import re
 import struct
+import unicodedata
 import zipfile
 import zlib
 from pathlib import Path
@@ -26,12 +27,12 @@ from utils.files import REPO, CourseError, check_settings, read_json, write_json
 from utils.model import load_compact, load_model
 from utils.parameters import NO_SETTINGS, PARAMETERS, check_parameters, value_of
 from utils.pictures import as_seen, doubts, gray_picture
+from utils.quiet import tf
 from utils.workspace import Folders, open_workspace
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "500"))
 ROBUST = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck), "print_blob": True}
 many = settings(max_examples=EXAMPLES, **ROBUST)
-few = settings(max_examples=max(EXAMPLES // 5, 10), **ROBUST)  # where TensorFlow makes each one slow
 
 
 def one_sentence(error: CourseError | str, *names: str) -> None:
@@ -259,6 +260,8 @@ def fits(name, value):
     kind, lowest, highest, _, open_at = PARAMETERS[name]
     if kind is bool:
         return value is True or value is False
+    if name in ("chars", "own_chars") and type(value) is str:
+        return len(value) == len(set(value)) > 1 and all(unicodedata.category(char)[0] in "LNPS" for char in value)
     if kind is str:
         return type(value) is str
     if type(value) is not int and (kind is int or type(value) is not float):
@@ -281,6 +284,7 @@ def test_any_value_of_any_parameter(name, value):
 
 
 NUMERIC = [name for name, parameter in PARAMETERS.items() if parameter.kind in (int, float)]
+COUNTS = ("captcha_count", "trial_captchas", "worker_captchas")
 
 
 @many
@@ -294,11 +298,13 @@ def test_any_parameters_together(data):
     try:
         check_parameters(values)
     except CourseError as error:
-        one_sentence(error, "captcha_count", "image_height", "image_width")
+        one_sentence(error, "captcha_count", "image_height", "image_width", "length")
         kept = values.get("test_count", 0) + values.get("validation_count", 0)
         lengths = [(values.get("image_height", 999), values.get("stride_down", 1))]
         lengths += [(values.get("image_width", 999), values.get("stride_across", 1))]
-        assert kept >= values.get("captcha_count", 10**6) or any(a < 11 + 14 * b for a, b in lengths)
+        too_few = kept >= values["captcha_count"] if "captcha_count" in values else False
+        too_many = any(values.get(name, 0) > 10 ** values.get("length", 4) for name in COUNTS)
+        assert too_few or too_many or any(a < 11 + 14 * b for a, b in lengths)
 
 
 @many
@@ -411,44 +417,55 @@ def test_any_bytes_in_the_settings_of_the_captchas(made, data):
         path.write_bytes(whole)
 
 
-@few
+@many
 @given(st.data())
 def test_any_bytes_in_the_settings_of_the_records(made, data):
+    """The record files themselves stay whole here, so nothing checks them again each time."""
     path = made.records / tfrecords.SETTINGS
     whole = path.read_bytes()
     path.write_bytes(data.draw(altered(json.loads(whole))))
     try:
-        done = tfrecords.write_records(made.captchas, made.records, 2, 0, (67, 67))
-        assert (done.train, done.validation, done.test, done.skipped) == (4, 0, 2, {})
-    except CourseError as error:
-        one_sentence(error, "records")
+        for use in (read_again, written_again):
+            try:
+                use(made)
+            except CourseError as error:
+                one_sentence(error, "records")
     finally:
         path.write_bytes(whole)
 
 
-@few
-@given(st.data())
-def test_any_bytes_beside_the_records(made, data):
-    path = made.records / tfrecords.SETTINGS
-    whole = path.read_bytes()
-    path.write_bytes(data.draw(altered(json.loads(whole))))
-    try:
-        images, labels = tfrecords.read_records(made.records, "test", (67, 67))
-        assert images.shape == (2, 67, 67, 1) and labels.shape == (2, 4)
-    except CourseError as error:
-        one_sentence(error, "records")
-    finally:
-        path.write_bytes(whole)
+def read_again(made):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(tfrecords, "_checked", lambda *_: 2)
+        patched.setattr(tf.data, "TFRecordDataset", dataset_of)
+        assert int(tfrecords.open_records(made.records, "test", (67, 67)).cardinality()) == 2
 
 
-@few
+def written_again(made):
+    done = tfrecords.write_records(made.captchas, made.records, 2, 0, (67, 67))
+    assert (done.train, done.validation, done.test, done.skipped) == (4, 0, 2, {})
+
+
+_datasets: dict[str, tf.data.Dataset] = {}
+
+
+def dataset_of(files, make=tf.data.TFRecordDataset):
+    """A dataset of these files, made once: each reading opens them anew, and making one takes longer than reading."""
+    if str(files) not in _datasets:
+        _datasets[str(files)] = make(files)
+    return _datasets[str(files)]
+
+
+@many
 @given(st.data())
 def test_any_bytes_in_the_records(made, data):
     path = made.records / "test.tfrecord"
     whole = path.read_bytes()
     path.write_bytes(data.draw(damaged(whole)))
     try:
-        images, labels = tfrecords.read_records(made.records, "test", (67, 67))
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(tf.data, "TFRecordDataset", dataset_of)
+            images, labels = tfrecords.read_records(made.records, "test", (67, 67))
         assert images.shape == (2, 67, 67, 1) and labels.shape == (2, 4)
     except CourseError as error:
         one_sentence(error, "records", "test.tfrecord")
@@ -502,7 +519,8 @@ def test_any_bytes_in_a_checkpoint(tmp_path_factory, data):
     except CourseError as error:
         one_sentence(error, "epoch-0002.npz")
     else:
-        assert about == HISTORY and [value.shape for value in values] == [(3,), (2, 2)]
+        # A zip file may lose its last members without a word. `resume` counts them.
+        assert about == HISTORY and [value.shape for value in values] == [(3,), (2, 2)][: len(values)]
 
 
 @many
@@ -521,7 +539,7 @@ def test_any_facts_in_a_checkpoint(tmp_path_factory, data):
         assert isinstance(about["settings"], dict) and isinstance(about["epochs"], list)
 
 
-@few
+@many
 @given(st.data())
 def test_any_bytes_in_a_compact_model(tmp_path_factory, data):
     about = {"size": [67, 67], "fc_units": 4, "records": {}, "strides": [4, 4]}
@@ -534,7 +552,7 @@ def test_any_bytes_in_a_compact_model(tmp_path_factory, data):
     one_sentence(caught.value, "small.npz")
 
 
-@few
+@many
 @given(st.data())
 def test_any_bytes_in_a_model(tmp_path_factory, data):
     file = io.BytesIO()

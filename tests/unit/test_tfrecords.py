@@ -186,7 +186,11 @@ def test_many_records_go_to_several_files_and_are_read_alike(captcha_folder, rec
 def test_five_characters(tmp_path):
     write_captchas(tmp_path / "captchas", 12, 0, chars="abc", length=5)
     tfrecords.write_records(tmp_path / "captchas", tmp_path, 4, 0, SIZE, chars="abc", length=5)
-    _, labels = tfrecords.read_records(tmp_path, "test", SIZE, length=5)
+    assert tfrecords.alphabet_of(tmp_path) == ("abc", 5)
+    with pytest.raises(CourseError, match="holds texts of 5 characters out of 'abc', not of 4: set length = 5"):
+        tfrecords.read_records(tmp_path, "test", SIZE)
+    images, labels = tfrecords.read_records(tmp_path, "test", SIZE, length=5)
+    assert all(tfrecords.same_as_file(*pair, tmp_path / "captchas", "abc") for pair in zip(images, labels, strict=True))
     assert labels.shape == (4, 5) and labels.max() <= 2
 
 

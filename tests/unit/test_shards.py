@@ -1,0 +1,140 @@
+"""Data for many workers: nobody's file is another's, and the global batches are the same for any number of workers."""
+
+from collections import Counter
+from functools import partial
+
+import numpy as np
+import pytest
+
+from utils import shards, tfrecords
+from utils.captchas import DIGITS, draw_texts, file_name, labels_of
+from utils.files import CourseError, read_json
+from utils.tfrecords import shuffled
+
+SIZE, TEXTS = (67, 67), shards.training_texts(30, 10, 0, DIGITS, 4)
+
+
+def written(folder, worker=0, workers=1, **more):
+    given = {"count": 26, "texts": TEXTS, "seed": 0, "size": SIZE, "lanes": 4} | more
+    return shards.write_shards(folder, worker=worker, workers=workers, **given)
+
+
+def records_of(path):
+    return list(tfrecords.tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
+
+
+def test_texts_for_training_are_those_of_the_records(tmp_path):
+    """Sorted by the names of their files, shuffled, and without those for the test, as `write_records` does it."""
+    for chars in (DIGITS, "aAbB."):
+        texts = draw_texts(30, 3, chars, 4)
+        paths = {tmp_path / file_name(text, chars): text for text in texts}
+        expected = [paths[path] for path in shuffled(list(paths), 3)[10:]]
+        assert list(shards.training_texts(30, 10, 3, chars, 4)) == expected
+
+
+def test_the_endless_row_has_every_text_once_in_each_turn_and_is_never_the_same():
+    row = [shards.drawing(TEXTS, 0, number) for number in range(3 * len(TEXTS))]
+    turns = [row[start : start + len(TEXTS)] for start in range(0, len(row), len(TEXTS))]
+    assert all({text for text, _ in turn} == set(TEXTS) for turn in turns)
+    assert len({tuple(text for text, _ in turn) for turn in turns}) == 3
+    assert len(set(row)) == len(row)
+    assert [shards.drawing(TEXTS, 1, number) for number in range(len(row))] != row
+
+
+def test_workers_write_without_a_file_in_common(tmp_path):
+    """What two have written is, byte for byte, what one writes alone."""
+    assert [written(tmp_path / "two", worker, 2) for worker in (1, 0)] == [13, 13]
+    assert written(tmp_path / "one") == 26
+    names = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert names == sorted(path.name for path in (tmp_path / "two").iterdir())
+    assert len(names) == 9 and "manifest.json" in names
+    for name in names:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+    manifest = read_json(tmp_path / "one" / "manifest.json")
+    assert list(manifest["files"].values()) == [7, 7, 6, 6]
+    alone = tmp_path / "alone"
+    written(alone, 1, 2)
+    assert {path.name[:11] for path in alone.iterdir()} == {"train-00001", "train-00003"}  # and no manifest
+
+
+def test_records_are_the_captchas_of_their_numbers(tmp_path):
+    written(tmp_path)
+    images, labels = tfrecords.parse_records(records_of(shards.shard_path(tmp_path, 1, 4)), SIZE)
+    expected, texts = shards.draw_numbers(range(1, 26, 4), TEXTS, 0, SIZE)
+    assert np.array_equal(images, expected) and np.array_equal(labels, texts)
+    assert list(texts[0]) == labels_of(shards.drawing(TEXTS, 0, 1)[0])
+
+
+def test_writing_goes_on_where_it_stopped(tmp_path):
+    written(tmp_path)
+    assert written(tmp_path) == 0
+    first, second = (shards.shard_path(tmp_path, shard, 4) for shard in (0, 2))
+    before = first.read_bytes()
+    first.with_suffix(".json").unlink()  # killed before it was noted
+    second.write_bytes(second.read_bytes()[:-5])  # a disk that lost its end
+    assert written(tmp_path) == 13
+    assert first.read_bytes() == before and len(records_of(second)) == 6
+
+
+@pytest.mark.parametrize("changed", [{"seed": 1}, {"count": 27}, {"size": (68, 67)}, {"texts": TEXTS[:-1]}])
+def test_shards_of_other_settings_are_refused(tmp_path, changed):
+    written(tmp_path)
+    with pytest.raises(CourseError, match="holds other shards: delete that folder"):
+        written(tmp_path, **changed)
+
+
+def test_too_few_captchas_are_told(tmp_path):
+    with pytest.raises(CourseError, match="3 captchas are too few for 4 lanes"):
+        written(tmp_path, count=3)
+
+
+@pytest.mark.parametrize(
+    ("count", "lanes", "expected"), [(1, 8, 8), (80_000, 8, 8), (80_001, 8, 16), (10**8, 8, 10**4)]
+)
+def test_shards_are_many_enough_and_fill_the_lanes(count, lanes, expected):
+    assert shards.shard_count(count, lanes) == expected
+
+
+def batches_of(lanes_of, workers, first_step, steps, augmented):
+    """The first global batches of several workers, each a sorted list of what the pictures sum up to."""
+    own = []
+    for worker in range(workers):
+        found = {lane: lanes_of(lane, first_step) for lane in range(worker, 4, workers)}
+        stream = shards.worker_batches(found, 2, SIZE, augmented=augmented, first_step=first_step)
+        own.append(list(stream.take(steps)))
+    together = []
+    for parts in zip(*own, strict=True):
+        rows = []
+        for images, labels in parts:
+            texts = np.stack([label.numpy() for label in labels], axis=1)
+            sums = images.numpy().sum(axis=(1, 2, 3)).round(1)
+            rows += [(*text, total) for text, total in zip(texts.tolist(), sums.tolist(), strict=True)]
+        together.append(sorted(rows))
+    return together
+
+
+@pytest.mark.parametrize("augmented", [False, True])
+def test_global_batches_do_not_depend_on_the_number_of_workers(tmp_path, augmented):
+    written(tmp_path)
+
+    def stored(lane, first_step):
+        tfrecords.tf.random.set_seed(0)
+        return shards.lane_batches(tmp_path, lane, 4, 2, 3, SIZE, first_step=first_step)
+
+    one, two = (batches_of(stored, workers, 0, 5, augmented) for workers in (1, 2))
+    assert one == two and len(one[0]) == 8
+    assert one[0] != one[3]  # another order in the second epoch
+    assert batches_of(stored, 2, 4, 1, augmented) == one[4:]  # begun later
+    if not augmented:
+        assert max(Counter(row for batch in one[:3] for row in batch).values()) == 1  # nothing twice in an epoch
+
+
+def test_drawn_batches_do_not_depend_on_the_number_of_workers_either():
+    draw = partial(shards.draw_numbers, texts=TEXTS, seed=0, size=SIZE)
+
+    def drawn(lane, first_step):
+        return shards.drawn_batches(lane, 2, 8, draw, SIZE, first_step=first_step)
+
+    one, two = (batches_of(drawn, workers, 0, 3, False) for workers in (1, 2))
+    assert one == two and batches_of(drawn, 2, 1, 2, False) == one[1:]
+    assert len({row for batch in one for row in batch}) == 24

@@ -1,0 +1,315 @@
+"""Several workers train as one: the same losses, each its own data, and a sentence for everything that goes wrong."""
+
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import numpy as np
+import psutil
+import pytest
+
+from utils import workers
+from utils.files import CourseError, read_json
+from utils.run import NOTEBOOKS, defaults
+from utils.workers import cluster, free_ports, meet, options_of
+
+SMALL = {"image_height": 67, "image_width": 67, "fc_units": 8, "batch_size": 8, "captcha_count": 60, "test_count": 10}
+LIMIT = 120  # seconds that a command may take; it is killed then
+
+
+def arguments(folder, *more, **values):
+    """The command line of a very small training."""
+    values = SMALL | {"workspace": folder} | values
+    given = [str(part) for name, value in values.items() for part in ("-p", name, value)]
+    return ["--lanes", "2", "--captchas", "64", *given, *map(str, more)]
+
+
+def command(*given):
+    return [sys.executable, "-m", "utils.workers", *given]
+
+
+def without_cluster(**more):
+    return {name: value for name, value in os.environ.items() if name != "TF_CONFIG"} | more
+
+
+def run(*given):
+    """Run the command to its end; everything that it has started is gone then."""
+    return subprocess.run(command(*given), capture_output=True, text=True, timeout=LIMIT, env=without_cluster())
+
+
+def of_cluster(ports, index):
+    """The environment of one worker, as a cluster manager sets it."""
+    there = {"worker": [f"127.0.0.1:{port}" for port in ports]}
+    return without_cluster(TF_CONFIG=json.dumps({"cluster": there, "task": {"type": "worker", "index": index}}))
+
+
+def test_one_worker_and_two_have_the_same_losses(tmp_path):
+    """On the same global batches, over 50 steps, augmentation and batch normalisation included; without dropout."""
+    reports = []
+    for count in (1, 2):
+        shared = {"batch_size": 40, "dropout": 0, "learning_rate": 0.00005, "epochs": 5, "fc_units": 16}
+        given = arguments(tmp_path, "--workers", count, "--name", count, "--report", "--captchas", 400, **shared)
+        done = run(*given)
+        assert done.returncode == 0, done.stderr
+        reports.append(read_json(tmp_path / "workers" / str(count) / "report.json"))
+    one, two = (np.array(report["losses"]) for report in reports)
+    assert len(one) == 50 and abs(one - two).max() < 1e-4, abs(one - two).max()
+    assert len(set(one.round(3))) > 1, "nothing was learnt"
+    assert [report["messages"] for report in reports][1] == 15  # 7 layers, forward and backward, and the gradients
+    layers = [
+        [layer for layer in load(tmp_path / "workers" / name / "alexnet.keras").layers if hasattr(layer, "moving_mean")]
+        for name in "12"
+    ]
+    for first, second in zip(*layers, strict=True):
+        for name in ("moving_mean", "moving_variance"):
+            theirs = getattr(first, name).numpy()
+            apart = abs(getattr(second, name).numpy() - theirs).max() / abs(theirs).max()
+            assert apart < 0.1, f"{name} of {first.name} differs by {apart:.1%}"
+
+
+def load(path):
+    from utils.model import load_model
+
+    return load_model(path, (67, 67))
+
+
+def test_a_worker_killed_at_five_moments_stops_the_others_and_the_command_goes_on(tmp_path):
+    """The same command is killed five times, and in the end has what an undisturbed one has, dropout included."""
+    chance, moments = random.Random(15), []
+    given = arguments(tmp_path, "--workers", 2, epochs=40)
+    for _ in range(5):
+        process = subprocess.Popen(
+            command(*given),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=without_cluster(PYTHONUNBUFFERED="1"),
+        )
+        try:
+            first = next((line for line in process.stdout if line.startswith("epoch")), None)
+            assert first, process.stderr.read()
+            time.sleep(chance.uniform(0, 1))
+            children = psutil.Process(process.pid).children()
+            children[chance.randrange(2)].kill()
+            killed = time.monotonic()
+            out, error = process.communicate(timeout=60)
+        finally:
+            process.kill()
+        assert time.monotonic() - killed < 60
+        assert process.returncode == 1 and "has ended in the middle (signal 9" in error, error
+        assert workers.AGAIN in error and "Traceback" not in error
+        assert not any(child.is_running() for child in children)
+        moments.append((int(first.split()[1]), out.count("epoch ")))
+    assert all(after[0] > before[0] for before, after in pairwise(moments)), moments
+    done = run(*given)
+    assert done.returncode == 0 and "of 40 epochs with these settings were done before" in done.stdout, done.stderr
+    whole = run(*arguments(tmp_path, "--workers", 2, "--name", "whole", epochs=40))
+    assert whole.returncode == 0, whole.stderr
+    losses = [
+        [epoch["loss"] for epoch in read_json(tmp_path / "workers" / name / "history.json")["epochs"]]
+        for name in ("model", "whole")
+    ]
+    assert len(losses[0]) == 40 and losses[0] == pytest.approx(losses[1], abs=1e-3)
+    assert not list(tmp_path.rglob(".part-*"))
+
+
+def test_in_a_cluster_the_others_stop_too_when_one_is_killed(tmp_path):
+    """With TF_CONFIG nobody watches the processes from outside."""
+    ports = free_ports(2)
+    given = command(*arguments(tmp_path, epochs=1000))
+    both = [
+        subprocess.Popen(given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=of_cluster(ports, index))
+        for index in range(2)
+    ]
+    try:
+        assert next(line for line in both[0].stdout if line.startswith("epoch 1 "))
+        both[1].kill()
+        _, error = both[0].communicate(timeout=60)
+    finally:
+        for process in both:
+            process.kill()
+    assert both[0].returncode == 2 and error.strip().splitlines()[-1].startswith("Worker 1 (127.0.0.1:"), error
+    assert error.strip().endswith(workers.AGAIN) and "Traceback" not in error
+
+
+def test_a_launcher_that_is_killed_leaves_no_workers_behind(tmp_path):
+    given = command(*arguments(tmp_path, epochs=1000))
+    process = subprocess.Popen(given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=without_cluster())
+    try:
+        time.sleep(1)
+        children = psutil.Process(process.pid).children()
+        assert len(children) == 2
+        process.kill()
+        if os.name == "posix":
+            _, alive = psutil.wait_procs(children, timeout=60)
+            assert alive == []
+    finally:
+        process.kill()
+        for child in children:
+            if child.is_running():
+                child.kill()
+
+
+# What the workers say to each other before they train, without TensorFlow
+
+
+def met(prints, patience=5.0):
+    """What each worker says that comes with these fingerprints: None if it goes on to train."""
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(len(prints))]
+
+    def one(index):
+        try:
+            meet(addresses, index, prints[index], patience)
+        except CourseError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(len(prints)) as pool:
+        return list(pool.map(one, range(len(prints))))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_workers_that_fit_together_meet(count):
+    assert met([{"seed": "a"}] * count) == [None] * count
+
+
+def test_a_worker_that_would_train_something_else_is_refused_by_all():
+    first, second, third = met([{"seed": "a", "network": "b"}, {"seed": "a", "network": "b"}, {"seed": "a"}])
+    assert first == second == third
+    assert first.startswith("Worker 2 (127.0.0.1:") and "another network than worker 0" in first
+    assert first.endswith("Nothing was trained.")
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({"seed": 1}, "seed"),
+        ({"test_count": 11}, "set of records"),
+        ({"fc_units": 9}, "network"),
+        ({"dropout": 0.25}, "network"),
+        ({"epochs": 3}, "plan"),
+        ({"workspace": "elsewhere"}, None),
+    ],
+)
+def test_fingerprints_tell_what_differs(changed, what):
+    one, two = (workers.prints_of(options_of(arguments("somewhere", **values))) for values in ({}, changed))
+    assert [name for name in one if one[name] != two[name]] == ([what] if what else [])
+
+
+def test_a_real_worker_with_another_seed_is_refused(tmp_path):
+    ports = free_ports(2)
+    both = [
+        subprocess.Popen(
+            command(*arguments(tmp_path / str(index), "--endless", seed=index)),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=of_cluster(ports, index),
+        )
+        for index in range(2)
+    ]  # fmt: skip
+    try:
+        ends = [process.communicate(timeout=LIMIT) for process in both]
+    finally:
+        for process in both:
+            process.kill()
+    for process, (out, error) in zip(both, ends, strict=True):
+        assert process.returncode == 2 and out == "", error
+        assert "another seed than worker 0" in error and "Nothing was trained." in error
+
+
+def test_a_worker_that_never_comes_is_named_in_time():
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    started = time.monotonic()
+    with pytest.raises(CourseError, match=r"Worker 1 \(127\.0\.0\.1:\d+\) did not come within 0.5 seconds"):
+        meet(addresses, 0, {}, 0.5)
+    assert time.monotonic() - started < 5
+
+
+def test_a_port_that_is_taken_is_named():
+    with socket.create_server(("", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(CourseError, match=f"Port {port} of this machine cannot be used"):
+            meet([f"127.0.0.1:{port}"], 0, {}, 1)
+        with pytest.raises(CourseError, match="choose another port"):
+            free_ports(1, port)
+
+
+def test_strangers_at_the_port_do_no_harm():
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(meet, addresses, 0, {}, 10)
+        time.sleep(0.3)
+        for words in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\xff\xfe"):
+            with socket.create_connection(workers._split(addresses[0])) as line:
+                line.sendall(words)
+        assert pool.submit(meet, addresses, 1, {}, 10).result() is None and first.result() is None
+
+
+def test_a_watch_ends_the_process_with_a_sentence():
+    (port,) = free_ports(1)
+    code = (
+        "import time; from utils import workers; "
+        f"watch = workers.Watch(['127.0.0.1:1', '127.0.0.1:{port}'], 0, 0.5); watch.beat(); time.sleep(30)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 2
+    expected = f"Worker 1 (127.0.0.1:{port}) does not answer any more: no step has ended for 0 seconds."
+    assert expected in done.stderr.replace("0.5", "0")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "[]", "{}", "null", '{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
+        '{"cluster": {"worker": ["a:1"], "ps": ["b:1"]}, "task": {"type": "ps", "index": 0}}',
+    ],
+)  # fmt: skip
+def test_a_wrong_cluster_is_told_with_an_example(text):
+    with pytest.raises(CourseError, match='"host-a:2222"'):
+        cluster(text)
+
+
+def test_a_cluster_may_have_a_chief():
+    there = {"chief": ["a:1"], "worker": ["b:1", "c:1"]}
+    for kind, index, expected in (("chief", 0, 0), ("worker", 0, 1), ("worker", 1, 2)):
+        text = json.dumps({"cluster": there, "task": {"type": kind, "index": index}})
+        assert cluster(text) == (["a:1", "b:1", "c:1"], expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (["--workers", "0"], "--workers is 0"),
+        (["--lanes", "0"], "--lanes is 0"),
+        (["--lanes", "5"], "must be a multiple of --lanes, which is 5"),
+        (["--patience", "0"], "above 0 seconds"),
+        (["-p", "cats", "3"], "There is no parameter cats here"),
+        (["-p", "epochs", "0"], "epochs is 0"),
+    ],
+)
+def test_wrong_options_are_told(given, sentence):
+    with pytest.raises(CourseError, match=sentence):
+        options_of(given)
+
+
+def test_workers_get_equally_many_lanes():
+    workers.check_workers(8, 4)
+    with pytest.raises(CourseError, match="multiple of the 3 workers"):
+        workers.check_workers(8, 3)
+
+
+def test_the_defaults_are_those_of_the_notebooks():
+    known = {}
+    for path in NOTEBOOKS:
+        known |= defaults(path)
+    assert {name: known[name] for name in workers.DEFAULTS} == workers.DEFAULTS
+
+
+def test_the_reason_of_an_early_end_is_one_sentence():
+    assert workers._why(0, 2, "log line\nIt is so.\n") == "It is so."
+    assert workers._why(1, -9, "").startswith("Worker 1 has ended in the middle (signal 9, it was killed)")
+    assert "(code 1, ValueError: x)" in workers._why(1, 1, "Traceback\nValueError: x\n")

@@ -1,0 +1,42 @@
+"""The figure of notebook 11: what more workers bring, measured here and computed for machines that we do not have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.ticker import NullLocator
+
+from utils.figures import RIGHT, WRONG
+
+
+def plot_times(
+    panels: Mapping[str, Mapping[str, np.ndarray]], workers: np.ndarray, measured: tuple[int, float] | None = None
+) -> None:
+    """How many times as fast several workers are: one panel for each network, one line for each connection.
+
+    Args:
+        panels: for each title, and for each label of a line, the speed-ups, an array as long as ``workers``.
+        workers: numbers of workers, rising from 1.
+        measured: number of workers and speed-up that were measured on this machine, for the first panel.
+    """
+    styles = ["-", "--", ":", "-."]
+    figure, axes = plt.subplots(1, len(panels), figsize=(3.6 * len(panels), 3.9), sharey=True, layout="constrained")
+    for ax, (title, lines) in zip(axes, panels.items(), strict=True):
+        ax.plot(workers, workers, color="0.75", linewidth=1, label="ideal")
+        for style, (label, speed_ups) in zip(styles, lines.items(), strict=False):
+            ax.plot(workers, speed_ups, style, color=RIGHT, label=label)
+        ax.set(title=title, xlabel="workers", xscale="log", yscale="log")
+        ax.set_xticks([1, 2, 4, 8, 16, 32, 64], ["1", "2", "4", "8", "16", "32", "64"])
+        ax.set_yticks([1, 2, 4, 8, 16, 32, 64], ["1", "2", "4", "8", "16", "32", "64"])
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.yaxis.set_minor_locator(NullLocator())
+        ax.set_ylim(0.25, 90)
+        ax.legend(loc="upper left", fontsize=8)
+    if measured:
+        axes[0].plot(*measured, "o", color=WRONG, markersize=8, label="measured here")
+        axes[0].legend(loc="upper left", fontsize=8)
+    axes[0].set_ylabel("times as fast as one worker")
+    figure.get_layout_engine().set(wspace=0.04)
+    plt.show()

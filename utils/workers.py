@@ -1,0 +1,531 @@
+"""Train on several workers at once: ``python -m utils.workers --workers 2``. Taught in notebook 11.
+
+This starts the workers as processes on this machine and watches them. Where ``TF_CONFIG`` is set, as a cluster manager
+sets it, the same command is one worker of many. Every worker writes the record shards that it trains on, or draws its
+captchas while it trains (``--endless``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import json
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from utils.captchas import DIGITS, LENGTH
+from utils.files import CourseError, cause, require, shown, write_json
+from utils.machine import cores
+from utils.parameters import check_parameters, value_of
+from utils.workspace import open_workspace
+
+PATIENCE = 60  # seconds that a worker waits for the others
+START = 300  # seconds until the first step has ended: until then TensorFlow connects and compiles
+FOLDER, SHARDS = "workers", "shards"
+GONE = ("Unavailable", "Aborted", "Cancelled", "DeadlineExceeded")  # TensorFlow's errors when a worker is gone
+AGAIN = "Run the same command again: it goes on after the last finished epoch."
+# The parameters that ``-p`` can set, as in the notebooks.
+DEFAULTS = {
+    "captcha_count": 5000,
+    "test_count": 500,
+    "chars": DIGITS,
+    "length": LENGTH,
+    "image_height": 224,
+    "image_width": 224,
+    "epochs": 15,
+    "batch_size": 64,
+    "learning_rate": 0.001,
+    "fc_units": 4096,
+    "dropout": 0.5,
+    "augmentation": True,
+    "seed": 0,
+    "workspace": "workspace",
+}
+
+
+def cluster(text: str) -> tuple[list[str], int]:
+    """The addresses of all workers, and which of them this is, from the text of ``TF_CONFIG``.
+
+    Raises:
+        CourseError: it is no such text.
+    """
+    try:
+        found = json.loads(text)
+        jobs, task = found["cluster"], found["task"]
+        addresses, index = [*jobs.get("chief", []), *jobs["worker"]], int(task["index"])
+        index += len(jobs.get("chief", [])) if task["type"] == "worker" else 0
+        require(set(jobs) <= {"chief", "worker"} and 0 <= index < len(addresses), "wrong")
+        [_split(address) for address in addresses]
+    except (ValueError, KeyError, TypeError, AttributeError, CourseError) as error:
+        example = '{"cluster": {"worker": ["host-a:2222", "host-b:2222"]}, "task": {"type": "worker", "index": 0}}'
+        raise CourseError(f"TF_CONFIG is not as TensorFlow wants it. It must look like this: {example}") from error
+    return addresses, index
+
+
+def _split(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host, int(port)
+
+
+def meet(addresses: Sequence[str], index: int, prints: dict[str, str], patience: float) -> None:
+    """Wait until all workers are there, and compare what they are about to train.
+
+    Each worker tells the others its ``prints`` at its own address, before TensorFlow uses that address.
+
+    Args:
+        prints: for each thing that must be the same on all workers, a fingerprint of it.
+        patience: seconds to wait for the others.
+
+    Raises:
+        CourseError: the port is taken, a worker does not come in time, or two of them differ.
+    """
+    until, everybody = time.monotonic() + patience, set(range(len(addresses)))
+    told, heard = {index}, {index: prints}
+    with contextlib.closing(_listener(addresses[index])) as listener, _telling(listener, prints, told):
+        while told != everybody or set(heard) != everybody:
+            for other in sorted(everybody - set(heard)):
+                with contextlib.suppress(OSError, ValueError):
+                    heard[other] = _ask(addresses[other], index)
+            late = ", ".join(f"{other} ({addresses[other]})" for other in sorted(everybody - (set(heard) & told)))
+            require(
+                time.monotonic() < until or not late,
+                f"Worker {late} did not come within {patience:g} seconds: start all workers, check the addresses in "
+                "TF_CONFIG, and run this again.",
+            )
+            time.sleep(0.05)
+    for other, theirs in sorted(heard.items()):
+        different = [name for name in heard[0] if theirs.get(name) != heard[0][name]]
+        require(
+            not different,
+            f"Worker {other} ({addresses[other]}) has {' and '.join(f'another {name}' for name in different)} than "
+            "worker 0: start all workers with the same command and the same version of the course. Nothing was "
+            "trained.",
+        )
+
+
+@contextlib.contextmanager
+def _telling(listener: socket.socket, prints: dict[str, str], told: set[int]) -> Iterator[None]:
+    """Tell every worker that asks what this one is about to train, and note which of them have heard it."""
+    ended = threading.Event()
+
+    def tell() -> None:
+        while not ended.is_set():
+            with contextlib.suppress(OSError, ValueError):  # nobody asked for a while, or it was no worker
+                line, _ = listener.accept()
+                with line, line.makefile("rw") as file:
+                    line.settimeout(2)
+                    caller = int(file.readline())
+                    print(json.dumps(prints), file=file, flush=True)
+                    if file.readline() == "heard\n":
+                        told.add(caller)
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()  # before the listener is closed: TensorFlow needs the port for itself
+
+
+def _ask(address: str, index: int) -> dict[str, str]:
+    """What the worker at this address is about to train."""
+    with socket.create_connection(_split(address), 2) as line, line.makefile("rw") as file:
+        print(index, file=file, flush=True)
+        prints = json.loads(file.readline())
+        print("heard", file=file, flush=True)
+        return prints
+
+
+def _listener(address: str) -> socket.socket:
+    host, port = _split(address)
+    try:
+        listener = socket.create_server(("127.0.0.1" if host in ("", "127.0.0.1") else "", port))
+    except (OSError, OverflowError) as error:
+        raise CourseError(
+            f"Port {port} of this machine cannot be used ({cause(error)}): end the program that uses "
+            "it, or choose another port."
+        ) from error
+    listener.settimeout(0.1)
+    return listener
+
+
+def free_ports(count: int, first: int = 0) -> list[int]:
+    """Ports of this machine that nobody uses now: from ``first`` on, or any if it is 0."""
+    with contextlib.ExitStack() as stack:
+        wanted = range(first, first + count) if first else [0] * count
+        listeners = [stack.enter_context(contextlib.closing(_listener(f":{port}"))) for port in wanted]
+        return [listener.getsockname()[1] for listener in listeners]
+
+
+def unreachable(addresses: Sequence[str], index: int) -> str:
+    """Which of the other workers do not answer, in words."""
+    gone = []
+    for other, address in enumerate(addresses):
+        try:
+            if other != index:
+                socket.create_connection(_split(address), 2).close()
+        except OSError:
+            gone.append(f"{other} ({address})")
+    return f"Worker {', '.join(gone)} does not answer any more" if gone else "Another worker does not answer any more"
+
+
+class Watch:
+    """Ends this process with a sentence when the other workers keep it waiting, whatever TensorFlow is doing.
+
+    Call `beat` after every step.
+    """
+
+    def __init__(self, addresses: Sequence[str], index: int, patience: float):
+        self.addresses, self.index, self.patience = addresses, index, patience
+        self.until, self.limit = time.monotonic() + START, START
+        self.launcher = int(os.environ.get("COURSE_LAUNCHER", 0))
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def beat(self) -> None:
+        self.until, self.limit = time.monotonic() + self.patience, self.patience
+
+    def end(self) -> None:
+        self.until = float("inf")
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(0.3)
+            if self.launcher and os.name == "posix" and os.getppid() != self.launcher:
+                os._exit(1)  # the program that started the workers was killed
+            if time.monotonic() > self.until:
+                where = unreachable(self.addresses, self.index)
+                print(f"{where}: no step has ended for {self.limit:.0f} seconds. {AGAIN}", file=sys.stderr, flush=True)
+                os._exit(2)
+
+
+def launch(workers: int, arguments: Sequence[str], first_port: int = 0, pin: bool = False) -> None:
+    """Start this many workers on this machine, and wait for them. When one ends too early, stop the others.
+
+    Args:
+        arguments: the command line of every worker.
+        pin: give each worker one core of its own.
+
+    Raises:
+        CourseError: a worker refused to train, or ended in the middle.
+    """
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(workers, first_port)]
+    environment = os.environ | {"COURSE_LAUNCHER": str(os.getpid()), "PYTHONUNBUFFERED": "1"}
+    if pin:
+        environment["COURSE_PIN"] = "1"
+    with contextlib.ExitStack() as stack:
+        said = [stack.enter_context(tempfile.TemporaryFile()) for _ in addresses]
+        processes: list[subprocess.Popen] = []
+        stack.callback(lambda: [_stop(process) for process in processes])  # whatever happens
+        for index, errors in enumerate(said):
+            task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+            command = [sys.executable, "-m", "utils.workers", *arguments]
+            processes.append(
+                subprocess.Popen(command, stderr=errors, env=environment | {"TF_CONFIG": json.dumps(task)})
+            )
+        while any(process.poll() is None for process in processes) and not any(p.poll() for p in processes):
+            time.sleep(0.1)
+        if any(process.poll() for process in processes):
+            time.sleep(0.5)  # the one that was killed may be noticed a little later than one that it takes along
+            failed = min((process.returncode or 0 if process.poll() else 3, i) for i, process in enumerate(processes))[
+                1
+            ]
+            said[failed].seek(0)
+            raise CourseError(_why(failed, processes[failed].returncode, said[failed].read().decode(errors="replace")))
+
+
+def _stop(process: subprocess.Popen) -> None:
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+
+
+def _why(index: int, code: int, said: str) -> str:
+    """Why a worker ended too early, in one sentence and what to do about it."""
+    lines = [line for line in said.splitlines() if line.strip()]
+    if code == 2 and lines:
+        return lines[-1]
+    if code < 0:
+        how = f"signal {-code}" + (", it was killed" if -code == getattr(signal, "SIGKILL", 9) else "")
+    else:
+        how = f"code {code}" + (f", {cause(Exception(lines[-1]))}" if lines else "")
+    return f"Worker {index} has ended in the middle ({how}), so the others were stopped. {AGAIN}"
+
+
+def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line as values; ``values`` holds the parameters of the notebooks.
+
+    Raises:
+        CourseError: a parameter is unknown or wrong, or the numbers do not fit together.
+    """
+    parser = argparse.ArgumentParser(prog="python -m utils.workers", description=__doc__.splitlines()[0])
+    parser.add_argument("--workers", type=int, default=2, help="processes on this machine; TF_CONFIG counts more")
+    parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="set a parameter")
+    parser.add_argument("--captchas", type=int, default=0, help="captchas in the shards (default: one for each text)")
+    parser.add_argument("--lanes", type=int, default=8, help="parts of a global batch, a multiple of the workers")
+    parser.add_argument("--endless", action="store_true", help="train on captchas that never come again, no shards")
+    parser.add_argument("--write", action="store_true", help="write the shards, and do not train")
+    parser.add_argument("--name", default="model", help="folder for the model, inside workers/ in the workspace")
+    parser.add_argument("--dtype", default="float32", choices=["float32", "mixed_bfloat16"], help="number type")
+    parser.add_argument("--patience", type=float, default=PATIENCE, help="seconds to wait for the other workers")
+    parser.add_argument("--port", type=int, default=0, help="first port of the workers here (default: free ones)")
+    parser.add_argument("--pin", action="store_true", help="one core for each worker here")
+    parser.add_argument("--report", action="store_true", help="write report.json beside the model: losses and times")
+    options = parser.parse_args(arguments)
+    values = DEFAULTS | {name: value_of(name, text) for name, text in options.p if name in DEFAULTS}
+    unknown = [name for name, _ in options.p if name not in DEFAULTS]
+    require(not unknown, f"There is no parameter {', '.join(unknown)} here. There are: {', '.join(DEFAULTS)}.")
+    check_parameters(values)
+    require(1 <= options.workers <= 64, f"--workers is {options.workers}, but must lie between 1 and 64.")
+    require(options.lanes >= 1, f"--lanes is {options.lanes}, but must be at least 1.")
+    require(
+        values["batch_size"] % options.lanes == 0,
+        f"batch_size is {values['batch_size']}, but must be a multiple of --lanes, which is {options.lanes}.",
+    )
+    require(options.patience > 0, f"--patience is {options.patience}, but must be above 0 seconds.")
+    options.values = values
+    return options
+
+
+def check_workers(lanes: int, workers: int) -> None:
+    """Each worker gets equally many lanes, or this is the wrong number of workers."""
+    require(lanes % workers == 0, f"--lanes is {lanes}, but must be a multiple of the {workers} workers.")
+
+
+def prints_of(options: argparse.Namespace) -> dict[str, str]:
+    """Fingerprints of all that must be the same on all workers, by what each is called."""
+    from utils.code import code_of
+    from utils.distributed import SynchronizedBatchNormalization, keras, worker_step
+    from utils.model import alexnet
+    from utils.quiet import tf
+    from utils.shards import draw_numbers
+
+    values = options.values
+    of_records = ("captcha_count", "test_count", "chars", "length", "image_height", "image_width")
+    of_network = ("fc_units", "dropout", "image_height", "image_width", "chars", "length")
+    of_plan = ("epochs", "batch_size", "learning_rate", "augmentation")
+    parts = {
+        "seed": values["seed"],
+        "set of records": [
+            *(values[name] for name in of_records),
+            *(options.captchas, options.endless, code_of(draw_numbers)),
+        ],
+        "network": [*(values[name] for name in of_network), code_of(alexnet, SynchronizedBatchNormalization)],
+        "plan": [*(values[name] for name in of_plan), options.lanes, options.dtype, code_of(worker_step)],
+        "version of TensorFlow or Keras": [tf.__version__, keras.__version__],
+    }
+    return {name: hashlib.sha256(repr(part).encode()).hexdigest()[:16] for name, part in parts.items()}
+
+
+def work(options: argparse.Namespace, addresses: Sequence[str], index: int) -> None:
+    """Be one of several workers: write the own shards, meet the others, train. The first worker saves and prints.
+
+    Raises:
+        CourseError: the workers do not fit together, one of them is gone, or the loss is no number.
+    """
+    pinned = os.environ.get("COURSE_PIN") and _pin(index)
+    check_workers(options.lanes, len(addresses))
+    _listener(addresses[index]).close()  # a taken port is said before any work is done
+    from utils.quiet import tf
+
+    if pinned:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(2)
+    if not options.endless:
+        written = _write(options, index, len(addresses))
+        if written and (index == 0 or options.write):
+            print(f"Written now by worker {index}: {written:,} records.", flush=True)
+    if options.write:
+        return
+    meet(addresses, index, prints_of(options), options.patience)
+    watch = Watch(addresses, index, options.patience)
+    try:
+        _train(options, index, len(addresses), watch)
+    except tf.errors.DataLossError as error:
+        raise CourseError(
+            f"A record file is damaged ({cause(error)}): delete {shown(_folder(options) / SHARDS)} and run this again."
+        ) from error
+    except tf.errors.OpError as error:
+        if len(addresses) == 1 or not isinstance(error, tuple(getattr(tf.errors, f"{name}Error") for name in GONE)):
+            raise
+        raise CourseError(f"{unreachable(addresses, index)}. {AGAIN}") from error
+
+
+def _pin(index: int) -> bool:
+    """Give this process one core, where the system can; whether it could."""
+    if hasattr(os, "sched_setaffinity"):
+        allowed = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, [allowed[index % len(allowed)]])
+    return hasattr(os, "sched_setaffinity")
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    return open_workspace(options.values["workspace"]).root / FOLDER
+
+
+def _texts(values: dict) -> tuple[str, ...]:
+    from utils.shards import training_texts
+
+    return training_texts(*(values[name] for name in ("captcha_count", "test_count", "seed", "chars", "length")))
+
+
+def _write(options: argparse.Namespace, index: int, workers: int) -> int:
+    from utils.shards import write_shards
+
+    values, texts = options.values, _texts(options.values)
+    size = (values["image_height"], values["image_width"])
+    of_whom = (values["chars"], options.lanes, index, workers)
+    count = options.captchas or len(texts)
+    return write_shards(_folder(options) / SHARDS, count, texts, values["seed"], size, *of_whom)
+
+
+def _train(options: argparse.Namespace, index: int, workers: int, watch: Watch) -> None:
+    from utils import checkpoints, distributed, shards, training
+    from utils.model import alexnet, keras
+    from utils.quiet import tf
+
+    values, chief, folder = options.values, index == 0, _folder(options) / options.name
+    size, length, batch_size = (values["image_height"], values["image_width"]), values["length"], values["batch_size"]
+    texts, lanes, epochs = _texts(values), options.lanes, values["epochs"]
+    part, count = batch_size // lanes, options.captchas or len(texts)
+    steps = count // batch_size if options.endless else count // lanes // part
+    require(steps >= 1, f"batch_size is {batch_size}, but there are only {count:,} captchas: make it smaller.")
+    settings = {name: value for name, value in values.items() if name != "workspace"}
+    settings |= {"lanes": lanes, "captchas": count, "endless": options.endless, "dtype": options.dtype}
+
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    keras.config.set_dtype_policy(options.dtype)
+    keras.utils.set_random_seed(values["seed"])
+    plain = alexnet(size, len(values["chars"]), length, values["fc_units"], True, values["dropout"])
+    with strategy.scope():
+        network = distributed.synchronized(plain)
+        training.compile_model(network, values["learning_rate"], epochs, steps)
+        network.optimizer.build(network.trainable_variables)  # making a variable is something that all do together
+        done = checkpoints.resume(network, folder, settings) if chief else []
+        first_epoch = int(distributed.from_chief(strategy, [np.array(len(done))], chief)[0])
+        state = checkpoints.state_of(network)
+        told = distributed.from_chief(strategy, [variable.numpy() for variable in state], chief)
+        for variable, value in zip(state, told, strict=True):
+            variable.assign(value)
+        for layer in network.layers:
+            if hasattr(layer, "seed_generator"):  # each worker drops others
+                layer.seed_generator.state.assign_add(np.array([index, 0], "uint32"))
+    first_step = first_epoch * steps
+
+    def own(_context) -> tf.data.Dataset:
+        found = {}
+        for lane in range(index, lanes, workers):
+            if options.endless:
+                draw = partial(shards.draw_numbers, texts=texts, seed=values["seed"], size=size, chars=values["chars"])
+                found[lane] = shards.drawn_batches(lane, part, batch_size, draw, size, length, first_step)
+            else:
+                where = (_folder(options) / SHARDS, lane, lanes, part, steps)
+                found[lane] = shards.lane_batches(*where, size, length, first_step)
+        augmented = values["augmentation"] and not options.endless
+        return shards.worker_batches(found, part, size, length, augmented, first_step)
+
+    step = distributed.compiled_step(strategy, network, iter(strategy.distribute_datasets_from_function(own)))
+    checkpoint = checkpoints.Checkpoint(folder, settings, done)
+    checkpoint.set_model(network)
+    losses, times = [], []
+    for epoch in range(first_epoch, epochs):
+        for _ in range(steps):
+            started = time.perf_counter()
+            losses.append(float(step()))
+            times.append(time.perf_counter() - started)
+            watch.beat()
+            require(
+                math.isfinite(losses[-1]), f"The loss is no number after {len(losses):,} steps: lower learning_rate."
+            )
+        if chief:
+            loss, seconds = float(np.mean(losses[-steps:])), sum(times[-steps:])
+            checkpoint.on_epoch_end(epoch, {"loss": loss, "seconds": seconds})
+            print(f"epoch {epoch + 1} of {epochs}: mean loss {loss:.3f}", flush=True)
+    report = {}
+    if options.report:
+        sizes = (1_000, 250_000, 2_000_000, 8_000_000)
+        report = {
+            "workers": workers,
+            "batch_size": batch_size,
+            "losses": losses,
+            "step_seconds": times,
+            "parameters": sum(math.prod(weight.shape) for weight in network.trainable_variables),
+            "messages": distributed.messages(step) if losses else None,
+            "message_seconds": {f"{size * 4}": distributed.message_seconds(strategy, size) for size in sizes},
+        }
+    watch.end()
+    if chief:
+        plain.set_weights(network.get_weights())
+        path = checkpoints.finish(plain, folder, settings, checkpoint.epochs_done)
+        if report:
+            write_json(folder / "report.json", report)
+        print(f"Saved {shown(path)}.", flush=True)
+
+
+def run(*arguments: object, kill: int | None = None, after: str = "") -> int:
+    """Run ``python -m utils.workers`` with these arguments from a notebook, and print its lines as they come.
+
+    Args:
+        kill: a worker to kill, to see what happens then.
+        after: the beginning of the line after which it is killed.
+
+    Returns:
+        The exit status: 0 if all went well.
+    """
+    import psutil
+
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"} | {"PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "utils.workers", *map(str, arguments)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as process:
+        try:
+            for line in process.stdout:
+                if line.strip():
+                    print(line.strip(), flush=True)
+                if kill is not None and line.startswith(after):
+                    children = sorted(psutil.Process(process.pid).children(), key=lambda child: child.create_time())
+                    children[kill].kill()
+                    kill = None
+        except BaseException:  # ■ in the notebook: the workers notice that this one is gone
+            process.kill()
+            raise
+    return process.returncode
+
+
+def main() -> None:
+    """Be the launcher, or one worker of many."""
+    options = options_of()
+    if "TF_CONFIG" in os.environ:
+        addresses, index = cluster(os.environ["TF_CONFIG"])
+        code = 0
+        try:
+            work(options, addresses, index)
+            time.sleep(0 if index == 0 else 1)  # the first worker may still be fetching the last numbers
+        except CourseError as error:
+            print(error, file=sys.stderr)
+            code = 2
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)  # TensorFlow's servers would wait for each other
+    check_workers(options.lanes, options.workers)
+    if options.pin and options.workers > cores():
+        print(f"There {'is' if cores() == 1 else 'are'} {cores()} for {options.workers} workers, so they share cores.")
+    launch(options.workers, sys.argv[1:], options.port, options.pin)
+
+
+if __name__ == "__main__":
+    main()
