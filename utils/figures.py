@@ -83,14 +83,20 @@ def plot_course() -> None:
         if makes:
             ax.plot([x, x], [3.74, 2.68], color=RIGHT, linewidth=1.2, linestyle=":")
     ax.text(0.25, 0.94, "then, in\nany order", va="top", fontsize=10, color="0.3")
-    later = ("07", "better\nand faster"), ("08", "reading\nthe mistakes"), ("09", "autopsy\nof a tutorial")
-    for left, (number, what) in zip((1.9, 4.2, 6.5), later, strict=True):
+    later = (
+        ("07", "better\nand faster"),
+        ("08", "reading\nthe mistakes"),
+        ("09", "autopsy\nof a tutorial"),
+        ("10", "your own\nalphabet"),
+        ("11", "more\nmachines"),
+    )
+    for left, (number, what) in zip((1.75, 3.55, 5.45, 7.35, 9.15), later, strict=True):
         _badge(ax, left + 0.26, 0.7, number, False)
         ax.text(left + 0.66, 0.7, what, va="center", fontsize=10)
-    _badge(ax, 9.1, 0.9, "", True, 0.13)
-    ax.text(9.35, 0.9, "makes something", va="center", fontsize=9, color="0.3")
-    _badge(ax, 9.1, 0.5, "", False, 0.13)
-    ax.text(9.35, 0.5, "explains", va="center", fontsize=9, color="0.3")
+    _badge(ax, 0.4, 1.6, "", True, 0.13)
+    ax.text(0.65, 1.6, "makes something", va="center", fontsize=9, color="0.3")
+    _badge(ax, 0.4, 1.25, "", False, 0.13)
+    ax.text(0.65, 1.25, "explains", va="center", fontsize=9, color="0.3")
     ax.set(xlim=(0.1, 10.8), ylim=(0.25, 5.0), aspect="equal")
 
 
