@@ -1,6 +1,6 @@
 """Make the model that comes with the course, from nothing: ``python -m benchmarks.catch_up``.
 
-It is trained by the recipe ``catch-up``, and its weights are kept in float16. Rounding them changes the model a little,
+It is trained by the recipe ``catch-up``, and its weights are kept in 8 bits. Rounding them changes the model a little,
 so it is scored again, into ``results/catch-up.json``.
 """
 
