@@ -107,7 +107,7 @@ def plot_field(places: Sequence[Place]) -> None:
 
 
 def _label_apart(ax: Axes, places: Sequence[Place]) -> None:
-    """Write beside each point what it is: ours on the right, others on the left, and none over another one or a point.
+    """Write beside each point what it is, and over no other label or point: ours on the right, others on the left.
 
     Lengths are shares of the width and of the height of the picture, from the lower left corner.
     """
@@ -117,7 +117,9 @@ def _label_apart(ax: Axes, places: Sequence[Place]) -> None:
     for place, (x, y) in sorted(zip(places, ends, strict=True), key=lambda pair: -pair[0].error):
         said = f"{place.name}, {place.error:.1%}" if place.error > 0.05 else f"{place.name}, {place.error:.2%}"
         said += "" if place.tflop else ", as it comes"
-        on_right, width = place.ours and bool(place.tflop), 0.0095 * len(said)
+        width = 0.0095 * len(said)
+        no_room = x - 0.012 - width < 0.01  # on the left it would cover the axis
+        on_right = bool(place.tflop) and (place.ours or no_room)
         left = x + 0.012 if on_right else x - 0.012 - width
         above = 0 if place.tflop else 0.025  # its line
         heights = (y + above + step * 0.005 for number in range(200) for step in (-number, number))
