@@ -56,6 +56,12 @@ class FusedAdam(keras.optimizers.Adam):
             grad=gradient,
         )
 
+    def _backend_update_step(self, grads, trainable_variables, learning_rate):
+        # Keras goes through TensorFlow's code for many devices here. That code remembers every function it has ever
+        # been called in, and with it the weights of every network that was trained and is long gone.
+        for gradient, variable in zip(grads, trainable_variables, strict=True):
+            self.update_step(gradient, variable, learning_rate)
+
 
 def _handle(variable) -> tf.Tensor:
     """TensorFlow's handle of a variable, whether Keras has wrapped it or not."""

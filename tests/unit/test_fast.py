@@ -1,5 +1,7 @@
 """The fast stand-ins compute what Keras's own layer and optimizer compute."""
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -32,3 +34,20 @@ def test_fused_batch_normalisation_is_batch_normalisation(shape):
     assert np.allclose(ours.moving_variance, unbiased, atol=1e-5)
     theirs.moving_variance.assign(ours.moving_variance)
     assert np.allclose(ours(x), theirs(x), atol=1e-5)
+
+
+def test_a_network_that_was_trained_and_deleted_is_forgotten():
+    """Else each training in a notebook keeps its weights in memory until the kernel ends."""
+
+    def train():
+        network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+        network.compile(fast.FusedAdam(0.01), loss="mse")
+        network.fit(np.zeros((8, 3)), np.zeros((8, 2)), verbose=0)
+
+    def remembered():
+        gc.collect()
+        return sum(type(thing).__name__ == "FuncGraph" for thing in gc.get_objects())
+
+    before = remembered()
+    train()
+    assert remembered() == before
