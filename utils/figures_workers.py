@@ -1,4 +1,4 @@
-"""The figure of notebook 11: what more workers bring, measured here and computed for machines that we do not have."""
+"""The figures of notebook 11: what more workers bring, here and elsewhere, and how a buffer shuffles."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import NullLocator, StrMethodFormatter
 
 from utils.figures import RIGHT, WRONG
 
@@ -38,5 +38,25 @@ def plot_times(
         axes[0].plot(*measured, "o", color=WRONG, markersize=8, label="measured here")
         axes[0].legend(loc="upper left", fontsize=8)
     axes[0].set_ylabel("times as fast as one worker")
+    figure.get_layout_engine().set(wspace=0.04)
+    plt.show()
+
+
+def plot_shuffles(orders: Mapping[int, np.ndarray], most: int = 2000) -> None:
+    """Where each record stands after shuffling: a dot for each, one panel for each size of the buffer.
+
+    Args:
+        orders: for each size of the buffer, the places before, in the order after: int arrays of one length.
+        most: about so many dots in a panel.
+    """
+    figure, axes = plt.subplots(1, len(orders), figsize=(3.6 * len(orders), 3.6), sharey=True, layout="constrained")
+    for ax, (buffer, order) in zip(axes, orders.items(), strict=True):
+        after = np.arange(0, len(order), max(1, len(order) // most))
+        ax.plot(order[after], after, ".", color=RIGHT, markersize=2)
+        ax.set(title=f"A buffer of {buffer:,} records", xlabel="place before")
+        ax.set_xticks([0, len(order) // 2, len(order)], ["0", f"{len(order) // 2:,}", f"{len(order):,}"])
+        ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        ax.grid(False)
+    axes[0].set_ylabel("place after shuffling")
     figure.get_layout_engine().set(wspace=0.04)
     plt.show()
