@@ -14,14 +14,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from captcha.image import ImageCaptcha
 
 from benchmarks import field
 from benchmarks.programs import run
 from utils import numbers, results
-from utils.captchas import DIGITS, find_captchas, look_of, text_of
+from utils.captchas import DIGITS, USUAL, find_captchas, font_files, labels_of, look_of, seeded, text_of
 from utils.files import REPO, read_json, require, write_json
 from utils.machine import fastest_dtype, gflop, machine, matrix_product
 from utils.parameters import NO_SETTINGS, check_names, check_parameters, value_of
+from utils.pictures import gray
 from utils.results import RESULTS, UNSAID
 from utils.run import defaults, find_notebook, read_values, run_notebook
 from utils.scores import wilson_interval
@@ -69,12 +71,35 @@ def train_and_score(
     return about | (scores or score_model)(model, *held_out, used, chars, **look_of(folders.captchas))
 
 
+def older_captchas(
+    wanted: Sequence[tuple[str, str]], size: tuple[int, int], chars: str = DIGITS, **look: object
+) -> tuple[np.ndarray, np.ndarray]:
+    """Captchas as versions of the ``captcha`` package before 0.7.1 warped them, which was several times as much.
+
+    They pulled the corners of a character by 10 to 30 % of its width, and by 20 to 30 % of its height. Version 0.7.1
+    multiplies the size with the difference of the two shares only, and adds the lower share as if it were pixels. So
+    that lower share is given in pixels here, for the usual font: 31 pixels wide and 54 high, on the mean.
+
+    Returns:
+        Pictures and labels, as `utils.fresh.fresh_captchas` yields them.
+    """
+    look = USUAL | look
+    painter = ImageCaptcha(look["width"], look["height"], font_files(look["fonts"]))
+    painter.character_warp_dx, painter.character_warp_dy = (3, 3.2), (11, 11.1)
+    pictures = []
+    for text, seed in wanted:
+        with seeded(f"older {seed} {text}"):
+            pictures.append(gray(painter.generate_image(text), size))
+    return np.stack(pictures)[..., None], np.array([labels_of(text, chars) for text, _ in wanted])
+
+
 def score_model(
     model, images: np.ndarray, labels: np.ndarray, used: Sequence[str], chars: str = DIGITS, **look: object
 ) -> dict[str, dict[str, float]]:
     """The scores of a model on its test captchas, and on fresh ones of texts that are not ``used``.
 
-    Each is scored twice: read once as it is, and read by the average of five shifts.
+    Each is scored twice: read once as it is, and read by the average of five shifts. 1,000 fresh ones are drawn once
+    more with a stronger warp, see `older_captchas`.
 
     Args:
         look: how the captchas are drawn, if not as usual, see `utils.captchas.look_of`.
@@ -93,6 +118,8 @@ def score_model(
             right[name].append(right_places(probabilities(model, some).argmax(axis=-1), truth))
             averaged = averaged_probabilities(model, some).argmax(axis=-1)
             right[f"{name}_averaged"].append(right_places(averaged, truth))
+    images, labels = older_captchas(texts[:1000], images.shape[1:3], chars, **look)
+    right["fresh_older"] = [right_places(probabilities(model, images).argmax(axis=-1), labels)]
     return {name: score(np.concatenate(parts)) for name, parts in right.items()}
 
 

@@ -24,11 +24,12 @@ import psutil
 
 from benchmarks.programs import run
 from utils.captchas import DIGITS, draw_texts, write_captchas
-from utils.files import REPO, write_json
+from utils.files import REPO, write_aside, write_json
 from utils.machine import best, cores, fastest_dtype, gflop, machine
 
 # Rows, inner length and columns of matrix products: squares, and the convolutions conv2 and conv4 of a batch of 64.
 SHAPES = ((1024,) * 3, (2048,) * 3, (4096,) * 3, (43_264, 1600, 192), (9216, 3456, 384))
+PICTURE = REPO / "docs" / "growth.png"
 RESULT = REPO / "results" / "bench.json"
 PAGE = REPO / "docs" / "measurements.md"
 
@@ -359,10 +360,28 @@ def rows_of_growth(folder: Path, recipe: dict, loop: float, sizes: list[int]) ->
     return rows
 
 
+def draw_growth(rows: list[dict], path: Path = PICTURE) -> None:
+    """Draw speed and memory against the size of the data set, of the rows from `rows_of_growth`."""
+    import matplotlib.pyplot as plt  # here, so that the processes that are measured do not load it
+
+    from utils import figures_results
+
+    grown = [(*row["what"].split(), row) for row in rows if re.fullmatch(r"(draw|write|feed) [\d,]+", row["what"])]
+    counts = list(dict.fromkeys(int(count.replace(",", "")) for _, count, _ in grown))
+    speeds, memory = (
+        {work: [row[key] for name, _, row in grown if name == work] for work in ("draw", "write", "feed")}
+        for key in ("value", "peak_mb")
+    )
+    figures_results.plot_sizes(speeds, memory, counts)
+    with write_aside(path) as part:
+        plt.savefig(part, format="png", dpi=120, metadata={"Software": None})
+    plt.close()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--sizes", type=int, nargs="*", default=[1000, 5000, 20_000], help="how many captchas, for growth"
+        "--sizes", type=int, nargs="*", default=[1000, 10_000, 100_000], help="how many captchas, for growth"
     )
     parser.add_argument("--output", type=Path, default=RESULT)
     parser.add_argument("--measure", help=argparse.SUPPRESS)
@@ -381,6 +400,7 @@ def main() -> None:
         rows += rows_of_network(folder, recipes, products)
         rows += rows_of_growth(folder, recipes["default"], loop, options.sizes)
     print(numbers.speed_table(rows))
+    draw_growth(rows)
     write_json(options.output, {"machine": machine(), "products": products, "rows": rows})
     if options.output == RESULT:
         numbers.put(PAGE, "bench", numbers.speed_table(rows))

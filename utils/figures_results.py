@@ -170,6 +170,28 @@ def plot_growth(
     ax.legend(fontsize=9.5, loc="lower left")
 
 
+def plot_sizes(speeds: dict[str, Sequence[float]], memory: dict[str, Sequence[float]], counts: Sequence[int]) -> None:
+    """How fast data sets of several sizes are made and fed, and how much memory that takes: two panels, a line a work.
+
+    Args:
+        speeds: for each work, captchas a second for each of ``counts``.
+        memory: for each work, the peak memory in MB for each of ``counts``.
+    """
+    _, axes = plt.subplots(1, 2, figsize=(10, 3.8))
+    for ax, found in zip(axes, (speeds, memory), strict=True):
+        for (name, values), color, marker in zip(found.items(), (RIGHT, "0.35", WRONG), "os^", strict=False):
+            ax.plot(counts, values, marker=marker, color=color)
+            ax.annotate(name, (counts[-1], values[-1]), (0, 8), textcoords="offset points", ha="center", color=color)
+        ax.set(xscale="log", xlabel="captchas in the data set")
+        ax.set_xticks(counts, [f"{count:,}" for count in counts])
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        ax.margins(x=0.1, y=0.12)
+        ax.set_ylim(0, None)
+    axes[0].set(title="Speed", ylabel="captchas a second")
+    axes[1].set(title="Memory at its highest", ylabel="MB")
+
+
 def plot_times(times: dict[str, dict[str, float]]) -> None:
     """Seconds of the same work done in different ways: a panel for each work, a bar for each way.
 

@@ -71,16 +71,17 @@ def open_picture(path: Path) -> Image.Image:
     path = Path(path)
     with suppress(RuntimeError):  # "~" and a user who is not there: no file has that name
         path = path.expanduser()
+    name = shown(path)  # once: a data set has many pictures
     try:
-        require(not path.is_dir(), f"{shown(path)} is a folder, not a picture: choose a file in it.")
-        require(path.is_file() or not path.exists(), f"{shown(path)} is no ordinary file, and so no picture.")
+        require(not path.is_dir(), f"{name} is a folder, not a picture: choose a file in it.")
+        require(path.is_file() or not path.exists(), f"{name} is no ordinary file, and so no picture.")
         # Pillow maps a file that it opens by name into memory, and then turns some TIFF pictures wrongly.
         with open(path, "rb") as file:
-            return read_picture(file, shown(path))
+            return read_picture(file, name)
     except FileNotFoundError as error:
-        raise CourseError(f"There is no file {shown(path)}: check its name and folder.") from error
+        raise CourseError(f"There is no file {name}: check its name and folder.") from error
     except (OSError, ValueError) as error:  # no right to read, or a name that no file can have
-        raise CourseError(f"{shown(path)} cannot be read: {cause(error)}.") from error
+        raise CourseError(f"{name} cannot be read: {cause(error)}.") from error
 
 
 def read_picture(file: BinaryIO, name: str) -> Image.Image:

@@ -158,7 +158,8 @@ def _write(
         for path in progress(paths, "Writing", "records"):
             try:
                 image = gray(open_picture(path), size)
-                require(np.ptp(image) >= FAINTEST, f"{shown(path)} has one gray level only: there is no text in it.")
+                if np.ptp(image) < FAINTEST:
+                    raise CourseError(f"{shown(path)} has one gray level only: there is no text in it.")
             except CourseError as error:
                 skipped[path.name] = str(error)
                 continue

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from conftest import SIZE
+from PIL import Image
 
 from benchmarks import accuracy, bench, catch_up, endless, field, programs
 from utils import numbers, results
@@ -33,6 +34,18 @@ def test_a_measurement_runs_in_a_process_of_its_own(tmp_path):
     found = bench.measure("draw", tmp_path / "captchas", 20, 1)
     assert len(list((tmp_path / "captchas").glob("*.png"))) == 20
     assert found["value"] > 10 and 10 < found["peak_mb"] < 4000
+
+
+def test_growth_is_drawn_from_its_rows(tmp_path):
+    found = {"value": 80.0, "peak_mb": 100.0}
+    rows = [bench.row("draw, one core", found, "captchas/s", None, "")]  # not of growth
+    rows += [
+        bench.row(f"{work} {count}", found, "captchas/s", None, "")
+        for count in ("1,000", "10,000") for work in ("draw", "write", "feed")
+    ]  # fmt: skip
+    bench.draw_growth(rows, tmp_path / "growth.png")
+    with Image.open(tmp_path / "growth.png") as picture:
+        assert picture.size == (1200, 456)
 
 
 def test_forward_work_is_that_of_the_network():

@@ -12,6 +12,7 @@ from utils import figures, figures_results
 from utils.looking import Looking
 from utils.progress import Progress, _Bar, duration, fraction_of, progress
 from utils.results import Place
+from utils.run import NOTEBOOKS
 from utils.scores import Group, calibration, wilson_interval
 
 
@@ -32,7 +33,7 @@ def test_gray_pictures_are_shown_gray_over_the_full_range():
 def test_the_map_names_every_notebook_and_the_files():
     figures.plot_course()
     said = [text.get_text() for text in plt.gca().texts]
-    lessons = [name[:2] for name in notebook_names()]
+    lessons = [path.name[:2] for path in NOTEBOOKS]
     assert sorted(text for text in said if text.isdigit()) == lessons
     for name in ("2026.png", "train.tfrecord", "test.tfrecord", "alexnet.keras", "workspace/"):
         assert any(name in text for text in said), name
@@ -149,6 +150,15 @@ def test_growth_is_drawn_at_its_counts_and_the_odd_point_apart():
     assert [label.get_text() for label in ax.get_xticklabels()] == ["500", "1,000", "4,000"]
     assert ax.lines[0].get_xdata().tolist() == [500, 1000]
     assert "another kind" in [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_speed_and_memory_are_drawn_against_the_size_of_the_data_set():
+    figures_results.plot_sizes({"draw": [10, 11], "feed": [50, 49]}, {"draw": [30, 31], "feed": [900, 905]}, [10, 1000])
+    speed, memory = plt.gcf().axes
+    assert [line.get_ydata().tolist() for line in speed.lines] == [[10, 11], [50, 49]]
+    assert [line.get_ydata().tolist() for line in memory.lines] == [[30, 31], [900, 905]]
+    assert [label.get_text() for label in speed.get_xticklabels()] == ["10", "1,000"]
+    assert speed.get_ylim()[0] == memory.get_ylim()[0] == 0
 
 
 def test_speed_is_drawn_beside_its_limit():
