@@ -12,6 +12,7 @@ set -euo pipefail
 
 hosts=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed 's/.*/"&:2222"/' | paste -sd,)
 export hosts
+export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK  # since Slurm 22.05, srun does not take it from above
 
 # Each task learns from its number which worker it is. If one fails, Slurm ends the others.
 srun --kill-on-bad-exit=1 bash -c '

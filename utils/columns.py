@@ -90,6 +90,8 @@ def padded_labels(texts: Sequence[str], chars: str = DIGITS, longest: int | None
 def ctc_loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Minus the logarithm of the probability of the text: that of all ways together to spread it over the columns.
 
+    It is infinite where the text needs more columns than there are. Keras has a large number there, and a gradient.
+
     Args:
         labels: int tensor of shape (batch, longest), from `padded_labels`.
         logits: float tensor of shape (batch, columns, 1 + characters).
@@ -99,7 +101,10 @@ def ctc_loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """
     lengths = tf.reduce_sum(tf.cast(labels != BLANK, tf.int32), axis=1)
     columns = tf.fill(tf.shape(lengths), tf.shape(logits)[1])
-    return keras.ops.ctc_loss(labels, logits, lengths, columns, mask_index=BLANK)
+    loss = keras.ops.ctc_loss(labels, logits, lengths, columns, mask_index=BLANK)
+    equal = (labels[:, 1:] == labels[:, :-1]) & (labels[:, 1:] != BLANK)
+    needed = lengths + tf.reduce_sum(tf.cast(equal, tf.int32), axis=1)
+    return tf.where(needed > columns, np.inf, loss)  # no row of so few columns stands for this text
 
 
 def single_loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

@@ -32,7 +32,7 @@ def plot_times(
         ax.set_yticks([1, 2, 4, 8, 16, 32, 64], ["1", "2", "4", "8", "16", "32", "64"])
         ax.xaxis.set_minor_locator(NullLocator())
         ax.yaxis.set_minor_locator(NullLocator())
-        ax.set_ylim(0.25, 90)
+        ax.set_ylim(0.5, 90)
         ax.legend(loc="upper left", fontsize=8)
     if measured:
         axes[0].plot(*measured, "o", color=WRONG, markersize=8, label="measured here")

@@ -61,7 +61,7 @@ PARAMETERS = {
     "worker_captchas": Parameter(int, 64, 10_000_000, "captchas that the workers write and train on"),
     "worker_image_size": Parameter(int, 67, 1024, "height and width of their pictures in pixels"),
     "worker_fc_units": Parameter(int, 1, 65_536, "width of the fully connected layers that they train"),
-    "worker_batch_size": Parameter(int, 8, 10_000, "captchas in each of their steps, all workers together"),
+    "worker_batch_size": Parameter(int, 16, 10_000, "captchas in each of their steps, all workers together"),
     "worker_epochs": Parameter(int, 2, 1000, "epochs of each of their trainings"),
     "own_chars": Parameter(str, None, None, "an alphabet of yours"),
     "processes": Parameter(int, 0, 1024, "how many processes draw at once"),

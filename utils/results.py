@@ -97,6 +97,15 @@ def changes(result: dict, base: dict) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items() if usual.get(name) != value) or "nothing"
 
 
+def settings_table(found: Sequence[dict]) -> str:
+    """The parameters in which these recipes differ: a row for each of them, as a Markdown table."""
+    names = [name for name in found[0]["parameters"] if len({str(one["parameters"].get(name)) for one in found}) > 1]
+    lines = [f"| parameter | {' | '.join(map(_named, found))} |", f"| --- |{' --: |' * len(found)}"]
+    for name in names:
+        lines.append(f"| {name} | {' | '.join(str(one['parameters'].get(name, '')) for one in found)} |")
+    return "\n".join(lines)
+
+
 def mean_and_range(shares: Sequence[float]) -> str:
     """Several accuracies in a few characters: ``98.01 % (97.77 to 98.20)``, or the one that there is, or none."""
     if not shares:

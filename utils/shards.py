@@ -21,7 +21,7 @@ from utils.files import read_json, require, shown, write_aside, write_json
 from utils.model import scaled
 from utils.pictures import gray
 from utils.quiet import tf
-from utils.tfrecords import SHARD, make_example, parse_records
+from utils.tfrecords import SHARD, make_example, parse_records, record_writer
 
 SHUFFLE = 5_000  # records that a worker holds for shuffling, all its lanes together no more than that
 MANIFEST = "manifest.json"
@@ -106,6 +106,7 @@ def write_shards(
     settings = {
         "count": count,
         "shards": shards,
+        "chars": chars,
         "seed": seed,
         "image_height": size[0],
         "image_width": size[1],
@@ -135,7 +136,7 @@ def write_shards(
 def _write_shard(
     path: Path, numbers: range, texts: tuple[str, ...], seed: int, size: tuple[int, int], chars: str
 ) -> int:
-    with write_aside(path) as part, tf.io.TFRecordWriter(str(part)) as writer:
+    with write_aside(path) as part, record_writer(part) as writer:
         for number in numbers:
             (image,), (labels,) = draw_numbers([number], texts, seed, size, chars)
             writer.write(make_example(image, labels).SerializeToString(deterministic=True))
@@ -144,23 +145,28 @@ def _write_shard(
 
 def lane_batches(
     folder: Path,
+    count: int,
     lane: int,
     lanes: int,
     part: int,
-    steps: int,
     size: tuple[int, int],
     length: int = LENGTH,
-    first_step: int = 0,
+    epoch: int = 0,
 ) -> tf.data.Dataset:
-    """One lane as an endless row of parts of batches: its shards in a new order in each epoch, and shuffled.
+    """One lane in one epoch as parts of batches: its shards in an order of this epoch, and shuffled.
+
+    Args:
+        count: how many records all shards have together, as `write_shards` got it.
 
     Returns:
         Dataset of pictures, uint8 of shape (part, height, width, 1), and labels, int64 of shape (part, length).
     """
-    files = sorted(map(str, folder.glob("train-*.tfrecord")))[lane::lanes]
-    records = tf.data.Dataset.from_tensor_slices(files).shuffle(len(files), seed=lane).flat_map(tf.data.TFRecordDataset)
-    epoch = records.shuffle(SHUFFLE // lanes, seed=lane).batch(part, drop_remainder=True).take(steps)
-    return epoch.repeat().skip(first_step).map(lambda batch: parse_records(batch, size, length))
+    shards = shard_count(count, lanes)
+    files = [str(shard_path(folder, shard, shards)) for shard in range(lane, shards, lanes)]
+    random.Random(f"shards {lane} {epoch}").shuffle(files)
+    records = tf.data.TFRecordDataset(files).shuffle(max(SHUFFLE // lanes, 1), seed=epoch * lanes + lane)
+    parts = records.batch(part, drop_remainder=True).repeat()  # endless: else workers ask each other who has more
+    return parts.map(lambda batch: parse_records(batch, size, length))
 
 
 def drawn_batches(

@@ -154,7 +154,7 @@ def _write(
     counts, skipped = dict.fromkeys(SPLITS, 0), {}
     with ExitStack() as stack:
         parts = {split: [stack.enter_context(write_aside(path)) for path in files[split]] for split in files}
-        writers = {split: [stack.enter_context(_writer(part)) for part in parts[split]] for split in files}
+        writers = {split: [stack.enter_context(record_writer(part)) for part in parts[split]] for split in files}
         for path in progress(paths, "Writing", "records"):
             try:
                 image = gray(open_picture(path), size)
@@ -180,7 +180,7 @@ _LIBRARY_CODE = code_of(gray, make_example)
 
 
 @contextmanager
-def _writer(path: Path) -> Iterator[tf.io.TFRecordWriter]:
+def record_writer(path: Path) -> Iterator[tf.io.TFRecordWriter]:
     """A record writer whose failures are the OSError that `write_aside` knows how to tell."""
     try:
         with tf.io.TFRecordWriter(str(path)) as writer:

@@ -20,13 +20,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import psutil
 
-from utils.captchas import DIGITS, LENGTH
+from utils.captchas import DIGITS, LENGTH, check_alphabet
 from utils.files import CourseError, cause, require, shown, write_json
 from utils.machine import cores
 from utils.parameters import check_parameters, value_of
@@ -66,8 +67,8 @@ def cluster(text: str) -> tuple[list[str], int]:
         found = json.loads(text)
         jobs, task = found["cluster"], found["task"]
         addresses, index = [*jobs.get("chief", []), *jobs["worker"]], int(task["index"])
+        require(set(jobs) <= {"chief", "worker"} and 0 <= index < len(jobs[task["type"]]), "wrong")
         index += len(jobs.get("chief", [])) if task["type"] == "worker" else 0
-        require(set(jobs) <= {"chief", "worker"} and 0 <= index < len(addresses), "wrong")
         [_split(address) for address in addresses]
     except (ValueError, KeyError, TypeError, AttributeError, CourseError) as error:
         example = '{"cluster": {"worker": ["host-a:2222", "host-b:2222"]}, "task": {"type": "worker", "index": 0}}'
@@ -80,25 +81,38 @@ def _split(address: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def meet(addresses: Sequence[str], index: int, prints: dict[str, str], patience: float) -> None:
-    """Wait until all workers are there, and compare what they are about to train.
+def meet(
+    addresses: Sequence[str],
+    index: int,
+    prints: dict[str, str],
+    patience: float,
+    first: Callable[[], object] = lambda: None,
+) -> None:
+    """Wait until all workers are there and ready, and compare what they are about to train.
 
     Each worker tells the others its ``prints`` at its own address, before TensorFlow uses that address.
 
     Args:
         prints: for each thing that must be the same on all workers, a fingerprint of it.
-        patience: seconds to wait for the others.
+        patience: seconds to wait for others that do not answer. For one that is still busy, everybody waits.
+        first: what this worker does before it is ready, such as writing its records.
 
     Raises:
         CourseError: the port is taken, a worker does not come in time, or two of them differ.
     """
-    until, everybody = time.monotonic() + patience, set(range(len(addresses)))
-    told, heard = {index}, {index: prints}
-    with contextlib.closing(_listener(addresses[index])) as listener, _telling(listener, prints, told):
+    everybody = set(range(len(addresses)))
+    told, heard, ready = {index}, {index: prints}, threading.Event()
+    with contextlib.closing(_listener(addresses[index])) as listener, _telling(listener, prints, told, ready):
+        first()
+        ready.set()
+        until = time.monotonic() + patience
         while told != everybody or set(heard) != everybody:
             for other in sorted(everybody - set(heard)):
                 with contextlib.suppress(OSError, ValueError):
-                    heard[other] = _ask(addresses[other], index)
+                    if (theirs := _ask(addresses[other], index)) is None:
+                        until = time.monotonic() + patience
+                    else:
+                        heard[other] = theirs
             late = ", ".join(f"{other} ({addresses[other]})" for other in sorted(everybody - (set(heard) & told)))
             require(
                 time.monotonic() < until or not late,
@@ -117,8 +131,11 @@ def meet(addresses: Sequence[str], index: int, prints: dict[str, str], patience:
 
 
 @contextlib.contextmanager
-def _telling(listener: socket.socket, prints: dict[str, str], told: set[int]) -> Iterator[None]:
-    """Tell every worker that asks what this one is about to train, and note which of them have heard it."""
+def _telling(listener: socket.socket, prints: dict[str, str], told: set[int], ready: threading.Event) -> Iterator[None]:
+    """Tell every worker that asks what this one is about to train, and note which of them have heard it.
+
+    Until it is ready, the answer is null.
+    """
     ended = threading.Event()
 
     def tell() -> None:
@@ -128,8 +145,9 @@ def _telling(listener: socket.socket, prints: dict[str, str], told: set[int]) ->
                 with line, line.makefile("rw") as file:
                     line.settimeout(2)
                     caller = int(file.readline())
-                    print(json.dumps(prints), file=file, flush=True)
-                    if file.readline() == "heard\n":
+                    now = ready.is_set()
+                    print(json.dumps(prints if now else None), file=file, flush=True)
+                    if file.readline() == "heard\n" and now:
                         told.add(caller)
 
     thread = threading.Thread(target=tell, daemon=True)
@@ -141,8 +159,8 @@ def _telling(listener: socket.socket, prints: dict[str, str], told: set[int]) ->
         thread.join()  # before the listener is closed: TensorFlow needs the port for itself
 
 
-def _ask(address: str, index: int) -> dict[str, str]:
-    """What the worker at this address is about to train."""
+def _ask(address: str, index: int) -> dict[str, str] | None:
+    """What the worker at this address is about to train; None while it is busy."""
     with socket.create_connection(_split(address), 2) as line, line.makefile("rw") as file:
         print(index, file=file, flush=True)
         prints = json.loads(file.readline())
@@ -186,30 +204,43 @@ def unreachable(addresses: Sequence[str], index: int) -> str:
 class Watch:
     """Ends this process with a sentence when the other workers keep it waiting, whatever TensorFlow is doing.
 
-    Call `beat` after every step.
+    It also ends when the program that started it is gone. Call `begin` before the first step, `beat` after every step,
+    and `pause` before something that only this worker does.
     """
 
     def __init__(self, addresses: Sequence[str], index: int, patience: float):
         self.addresses, self.index, self.patience = addresses, index, patience
-        self.until, self.limit = time.monotonic() + START, START
+        self.until, self.limit = math.inf, patience
         self.launcher = int(os.environ.get("COURSE_LAUNCHER", 0))
         threading.Thread(target=self._run, daemon=True).start()
+
+    def begin(self) -> None:
+        self.limit = max(START, self.patience)
+        self.until = time.monotonic() + self.limit
 
     def beat(self) -> None:
         self.until, self.limit = time.monotonic() + self.patience, self.patience
 
-    def end(self) -> None:
-        self.until = float("inf")
+    def pause(self) -> None:
+        self.until = math.inf
 
     def _run(self) -> None:
         while True:
             time.sleep(0.3)
-            if self.launcher and os.name == "posix" and os.getppid() != self.launcher:
-                os._exit(1)  # the program that started the workers was killed
+            if self.launcher and self._alone():
+                os._exit(1)
             if time.monotonic() > self.until:
                 where = unreachable(self.addresses, self.index)
-                print(f"{where}: no step has ended for {self.limit:.0f} seconds. {AGAIN}", file=sys.stderr, flush=True)
+                slow = "If a step, or saving a checkpoint, takes longer than that, give --patience more seconds."
+                said = f"{where}: no step has ended for {self.limit:.0f} seconds. {slow} {AGAIN}"
+                print(said, file=sys.stderr, flush=True)
                 os._exit(2)
+
+    def _alone(self) -> bool:
+        """Whether the program that started the workers was killed."""
+        if os.name == "posix":  # a killed program keeps its number for a while, but loses its children at once
+            return os.getppid() != self.launcher
+        return not psutil.pid_exists(self.launcher)
 
 
 def launch(workers: int, arguments: Sequence[str], first_port: int = 0, pin: bool = False) -> None:
@@ -238,13 +269,17 @@ def launch(workers: int, arguments: Sequence[str], first_port: int = 0, pin: boo
             )
         while any(process.poll() is None for process in processes) and not any(p.poll() for p in processes):
             time.sleep(0.1)
-        if any(process.poll() for process in processes):
+        if ended := [index for index, process in enumerate(processes) if process.poll()]:
             time.sleep(0.5)  # the one that was killed may be noticed a little later than one that it takes along
-            failed = min((process.returncode or 0 if process.poll() else 3, i) for i, process in enumerate(processes))[
-                1
-            ]
+            killed = [index for index, process in enumerate(processes) if was_killed(process.poll() or 0)]
+            failed = [*killed, *ended][0]
             said[failed].seek(0)
             raise CourseError(_why(failed, processes[failed].returncode, said[failed].read().decode(errors="replace")))
+
+
+def was_killed(code: int) -> bool:
+    """Whether a process with this exit status was ended from outside."""
+    return code < 0 or (os.name == "nt" and code == signal.SIGTERM)  # so it is on Windows, if `psutil` kills it
 
 
 def _stop(process: subprocess.Popen) -> None:
@@ -258,8 +293,8 @@ def _why(index: int, code: int, said: str) -> str:
     lines = [line for line in said.splitlines() if line.strip()]
     if code == 2 and lines:
         return lines[-1]
-    if code < 0:
-        how = f"signal {-code}" + (", it was killed" if -code == getattr(signal, "SIGKILL", 9) else "")
+    if was_killed(code):
+        how = (f"signal {-code}" if code < 0 else f"code {code}") + ", it was killed"
     else:
         how = f"code {code}" + (f", {cause(Exception(lines[-1]))}" if lines else "")
     return f"Worker {index} has ended in the middle ({how}), so the others were stopped. {AGAIN}"
@@ -289,6 +324,7 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     unknown = [name for name, _ in options.p if name not in DEFAULTS]
     require(not unknown, f"There is no parameter {', '.join(unknown)} here. There are: {', '.join(DEFAULTS)}.")
     check_parameters(values)
+    check_alphabet(values["chars"])
     require(1 <= options.workers <= 64, f"--workers is {options.workers}, but must lie between 1 and 64.")
     require(options.lanes >= 1, f"--lanes is {options.lanes}, but must be at least 1.")
     require(
@@ -344,14 +380,19 @@ def work(options: argparse.Namespace, addresses: Sequence[str], index: int) -> N
     if pinned:
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(2)
-    if not options.endless:
-        written = _write(options, index, len(addresses))
+    watch = Watch(addresses, index, options.patience)
+
+    def write() -> None:
+        written = 0 if options.endless else _write(options, index, len(addresses))
         if written and (index == 0 or options.write):
             print(f"Written now by worker {index}: {written:,} records.", flush=True)
+
     if options.write:
+        write()
         return
-    meet(addresses, index, prints_of(options), options.patience)
-    watch = Watch(addresses, index, options.patience)
+    meet(addresses, index, prints_of(options), options.patience, write)
+    watch.begin()
+    _use_one_gpu(addresses, index)
     try:
         _train(options, index, len(addresses), watch)
     except tf.errors.DataLossError as error:
@@ -362,6 +403,15 @@ def work(options: argparse.Namespace, addresses: Sequence[str], index: int) -> N
         if len(addresses) == 1 or not isinstance(error, tuple(getattr(tf.errors, f"{name}Error") for name in GONE)):
             raise
         raise CourseError(f"{unreachable(addresses, index)}. {AGAIN}") from error
+
+
+def _use_one_gpu(addresses: Sequence[str], index: int) -> None:
+    """Let this worker see one GPU of its machine, where there are any: another one than its neighbours there."""
+    from utils.quiet import tf
+
+    hosts = [_split(address)[0] for address in addresses]
+    if gpus := tf.config.list_physical_devices("GPU"):
+        tf.config.set_visible_devices(gpus[hosts[:index].count(hosts[index]) % len(gpus)], "GPU")
 
 
 def _pin(index: int) -> bool:
@@ -414,7 +464,8 @@ def _train(options: argparse.Namespace, index: int, workers: int, watch: Watch) 
         network = distributed.synchronized(plain)
         training.compile_model(network, values["learning_rate"], epochs, steps)
         network.optimizer.build(network.trainable_variables)  # making a variable is something that all do together
-        done = checkpoints.resume(network, folder, settings) if chief else []
+    done = checkpoints.resume(network, folder, settings) if chief else []  # may load a model, which it does alone
+    with strategy.scope():
         first_epoch = int(distributed.from_chief(strategy, [np.array(len(done))], chief)[0])
         state = checkpoints.state_of(network)
         told = distributed.from_chief(strategy, [variable.numpy() for variable in state], chief)
@@ -423,28 +474,28 @@ def _train(options: argparse.Namespace, index: int, workers: int, watch: Watch) 
         for layer in network.layers:
             if hasattr(layer, "seed_generator"):  # each worker drops others
                 layer.seed_generator.state.assign_add(np.array([index, 0], "uint32"))
-    first_step = first_epoch * steps
 
-    def own(_context) -> tf.data.Dataset:
-        found = {}
+    def own(_context, epoch: int) -> tf.data.Dataset:
+        found, first_step = {}, epoch * steps
         for lane in range(index, lanes, workers):
             if options.endless:
                 draw = partial(shards.draw_numbers, texts=texts, seed=values["seed"], size=size, chars=values["chars"])
                 found[lane] = shards.drawn_batches(lane, part, batch_size, draw, size, length, first_step)
             else:
-                where = (_folder(options) / SHARDS, lane, lanes, part, steps)
-                found[lane] = shards.lane_batches(*where, size, length, first_step)
+                where = (_folder(options) / SHARDS, count, lane, lanes, part)
+                found[lane] = shards.lane_batches(*where, size, length, epoch)
         augmented = values["augmentation"] and not options.endless
         return shards.worker_batches(found, part, size, length, augmented, first_step)
 
-    step = distributed.compiled_step(strategy, network, iter(strategy.distribute_datasets_from_function(own)))
+    step = distributed.compiled_step(strategy, network)
     checkpoint = checkpoints.Checkpoint(folder, settings, done)
     checkpoint.set_model(network)
     losses, times = [], []
     for epoch in range(first_epoch, epochs):
+        batches = iter(strategy.distribute_datasets_from_function(partial(own, epoch=epoch)))
         for _ in range(steps):
             started = time.perf_counter()
-            losses.append(float(step()))
+            losses.append(float(step(batches)))
             times.append(time.perf_counter() - started)
             watch.beat()
             require(
@@ -452,7 +503,9 @@ def _train(options: argparse.Namespace, index: int, workers: int, watch: Watch) 
             )
         if chief:
             loss, seconds = float(np.mean(losses[-steps:])), sum(times[-steps:])
+            watch.pause()
             checkpoint.on_epoch_end(epoch, {"loss": loss, "seconds": seconds})
+            watch.beat()
             print(f"epoch {epoch + 1} of {epochs}: mean loss {loss:.3f}", flush=True)
     report = {}
     if options.report:
@@ -463,16 +516,26 @@ def _train(options: argparse.Namespace, index: int, workers: int, watch: Watch) 
             "losses": losses,
             "step_seconds": times,
             "parameters": sum(math.prod(weight.shape) for weight in network.trainable_variables),
-            "messages": distributed.messages(step) if losses else None,
+            "messages": distributed.messages(step, batches) if losses else None,
             "message_seconds": {f"{size * 4}": distributed.message_seconds(strategy, size) for size in sizes},
         }
-    watch.end()
+    watch.pause()
     if chief:
         plain.set_weights(network.get_weights())
         path = checkpoints.finish(plain, folder, settings, checkpoint.epochs_done)
         if report:
             write_json(folder / "report.json", report)
         print(f"Saved {shown(path)}.", flush=True)
+
+
+def of_worker(launcher: int, index: int) -> list[psutil.Process]:
+    """The processes of one worker, of those that the process ``launcher`` has started. On Windows there are two."""
+    found = []
+    for child in psutil.Process(launcher).children(recursive=True):
+        with contextlib.suppress(psutil.Error, KeyError, ValueError):
+            if cluster(child.environ()["TF_CONFIG"])[1] == index:
+                found.append(child)
+    return found
 
 
 def run(*arguments: object, kill: int | None = None, after: str = "") -> int:
@@ -485,8 +548,6 @@ def run(*arguments: object, kill: int | None = None, after: str = "") -> int:
     Returns:
         The exit status: 0 if all went well.
     """
-    import psutil
-
     environment = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"} | {"PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "utils.workers", *map(str, arguments)]
     with subprocess.Popen(
@@ -497,8 +558,8 @@ def run(*arguments: object, kill: int | None = None, after: str = "") -> int:
                 if line.strip():
                     print(line.strip(), flush=True)
                 if kill is not None and line.startswith(after):
-                    children = sorted(psutil.Process(process.pid).children(), key=lambda child: child.create_time())
-                    children[kill].kill()
+                    for worker in of_worker(process.pid, kill):
+                        worker.kill()
                     kill = None
         except BaseException:  # ■ in the notebook: the workers notice that this one is gone
             process.kill()

@@ -93,6 +93,13 @@ def test_every_table_has_its_place():
         assert name in numbers.names_in(page.read_text(encoding="utf-8"))
 
 
+def test_a_table_shows_what_differs_between_recipes():
+    found = [{"name": name, "parameters": {"epochs": 3, "dropout": drop}} for name, drop in (("a-b", 0.1), ("c", 0.5))]
+    assert results.settings_table(found).splitlines() == [
+        "| parameter | a\N{NON-BREAKING HYPHEN}b | c |", "| --- | --: | --: |", "| dropout | 0.1 | 0.5 |"
+    ]  # fmt: skip
+
+
 def test_results_are_of_the_recipes_as_they_are():
     """Whoever changes a recipe, or a default that it rests on, must measure again."""
     for path in sorted(RESULTS.glob("*.json")):

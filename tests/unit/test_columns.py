@@ -55,6 +55,16 @@ def test_the_loss_is_of_all_paths_together(text):
     assert float(loss[0]) == pytest.approx(-math.log(total), rel=1e-4)
 
 
+def test_a_text_that_needs_more_columns_has_an_infinite_loss_and_moves_nothing():
+    logits = tf.Variable(np.random.default_rng(1).normal(size=(3, 5, 3)).astype("float32"))
+    labels = tf.constant(padded_labels(["0011", "001", "01010"], longest=6))  # 0011 needs 6 columns
+    with tf.GradientTape() as tape:
+        loss = ctc_loss(labels, logits)
+    assert np.isinf(loss.numpy()).tolist() == [True, False, False]
+    gradient = tape.gradient(loss, logits).numpy()
+    assert not gradient[0].any() and gradient[1].any() and np.isfinite(gradient).all()
+
+
 def test_every_column_must_name_a_single_character():
     logits = np.random.default_rng(2).normal(size=(2, 4, 3)).astype("float32")
     chances = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)

@@ -76,11 +76,23 @@ def test_writing_goes_on_where_it_stopped(tmp_path):
     assert first.read_bytes() == before and len(records_of(second)) == 6
 
 
-@pytest.mark.parametrize("changed", [{"seed": 1}, {"count": 27}, {"size": (68, 67)}, {"texts": TEXTS[:-1]}])
+@pytest.mark.parametrize(
+    "changed", [{"seed": 1}, {"count": 27}, {"size": (68, 67)}, {"texts": TEXTS[:-1]}, {"chars": DIGITS[::-1]}]
+)
 def test_shards_of_other_settings_are_refused(tmp_path, changed):
     written(tmp_path)
     with pytest.raises(CourseError, match="holds other shards: delete that folder"):
         written(tmp_path, **changed)
+
+
+def test_a_disk_that_is_full_is_told_and_leaves_nothing_behind(tmp_path, monkeypatch):
+    def full(path):
+        raise tfrecords.tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(tfrecords.tf.io, "TFRecordWriter", full)
+    with pytest.raises(CourseError, match="No space left"):
+        written(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_too_few_captchas_are_told(tmp_path):
@@ -95,7 +107,7 @@ def test_shards_are_many_enough_and_fill_the_lanes(count, lanes, expected):
     assert shards.shard_count(count, lanes) == expected
 
 
-def batches_of(lanes_of, workers, first_step, steps, augmented):
+def batches_of(lanes_of, workers, first_step, steps, augmented=False):
     """The first global batches of several workers, each a sorted list of what the pictures sum up to."""
     own = []
     for worker in range(workers):
@@ -117,16 +129,32 @@ def batches_of(lanes_of, workers, first_step, steps, augmented):
 def test_global_batches_do_not_depend_on_the_number_of_workers(tmp_path, augmented):
     written(tmp_path)
 
-    def stored(lane, first_step):
-        tfrecords.tf.random.set_seed(0)
-        return shards.lane_batches(tmp_path, lane, 4, 2, 3, SIZE, first_step=first_step)
+    tfrecords.tf.random.set_seed(0)
+    epochs = []
+    for epoch in range(2):
 
-    one, two = (batches_of(stored, workers, 0, 5, augmented) for workers in (1, 2))
-    assert one == two and len(one[0]) == 8
-    assert one[0] != one[3]  # another order in the second epoch
-    assert batches_of(stored, 2, 4, 1, augmented) == one[4:]  # begun later
-    if not augmented:
-        assert max(Counter(row for batch in one[:3] for row in batch).values()) == 1  # nothing twice in an epoch
+        def stored(lane, first_step):
+            return shards.lane_batches(tmp_path, 26, lane, 4, 2, SIZE, epoch=first_step // 3)
+
+        one, two, again = (batches_of(stored, workers, 3 * epoch, 3, augmented) for workers in (1, 2, 2))
+        assert one == two == again and len(one[0]) == 8
+        epochs.append(one)
+        if not augmented:
+            assert max(Counter(row for batch in one for row in batch).values()) == 1  # nothing twice in an epoch
+    assert epochs[0] != epochs[1]  # another order in the second epoch
+
+
+def test_a_lane_reads_its_own_files_only(tmp_path):
+    """Other shards lie there too, and on a disk of its own a worker has only the shards of its lanes."""
+    written(tmp_path, 1, 2)
+    written(tmp_path, 1, 2, lanes=8, count=40, seed=1)
+    texts = []
+    for lane in (1, 3):
+        images, labels = next(iter(shards.lane_batches(tmp_path, 26, lane, 4, 6, SIZE)))
+        expected = [shards.drawing(TEXTS, 0, number)[0] for number in range(lane, 26, 4)]
+        assert {"".join(map(str, row)) for row in labels.numpy()} <= set(expected) and len(images) == 6
+        texts += expected
+    assert len(set(texts)) > 6
 
 
 def test_drawn_batches_do_not_depend_on_the_number_of_workers_either():

@@ -111,6 +111,8 @@ def test_a_worker_killed_at_five_moments_stops_the_others_and_the_command_goes_o
     assert done.returncode == 0 and "of 40 epochs with these settings were done before" in done.stdout, done.stderr
     whole = run(*arguments(tmp_path, "--workers", 2, "--name", "whole", epochs=40))
     assert whole.returncode == 0, whole.stderr
+    again = run(*given)  # nothing is left to do
+    assert again.returncode == 0 and "finished" in again.stdout, again.stderr
     losses = [
         [epoch["loss"] for epoch in read_json(tmp_path / "workers" / name / "history.json")["epochs"]]
         for name in ("model", "whole")
@@ -228,6 +230,34 @@ def test_a_worker_that_never_comes_is_named_in_time():
     assert time.monotonic() - started < 5
 
 
+def test_everybody_waits_for_a_worker_that_is_busy():
+    addresses, order = [f"127.0.0.1:{port}" for port in free_ports(2)], []
+
+    def busy():
+        time.sleep(2)
+        order.append("written")
+
+    with ThreadPoolExecutor(2) as pool:
+        slow = pool.submit(meet, addresses, 1, {}, 0.5, busy)
+        time.sleep(0.2)
+        quick = pool.submit(meet, addresses, 0, {}, 0.5)
+        assert quick.result() is None and slow.result() is None
+    assert order == ["written"]
+
+
+def test_a_worker_of_a_launcher_is_found_by_its_number():
+    sleeps, children = [sys.executable, "-c", "import time; time.sleep(60)"], []
+    try:
+        children = [subprocess.Popen(sleeps, env=of_cluster((1, 2), index)) for index in range(2)]
+        time.sleep(0.5)
+        for index, child in enumerate(children):
+            assert child.pid in [found.pid for found in workers.of_worker(os.getpid(), index)]
+            assert children[1 - index].pid not in [found.pid for found in workers.of_worker(os.getpid(), index)]
+    finally:
+        for child in children:
+            child.kill()
+
+
 def test_a_port_that_is_taken_is_named():
     with socket.create_server(("", 0)) as taken:
         port = taken.getsockname()[1]
@@ -264,6 +294,9 @@ def test_a_watch_ends_the_process_with_a_sentence():
     "text",
     [
         "", "[]", "{}", "null", '{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "evaluator", "index": 0}}',
+        '{"cluster": {"chief": ["a:1"], "worker": ["b:1"]}, "task": {"type": "chief", "index": 1}}',
+        '{"cluster": {"chief": ["a:1"], "worker": ["b:1"]}, "task": {"type": "worker", "index": -1}}',
         '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
         '{"cluster": {"worker": ["a:1"], "ps": ["b:1"]}, "task": {"type": "ps", "index": 0}}',
     ],
@@ -289,6 +322,7 @@ def test_a_cluster_may_have_a_chief():
         (["--patience", "0"], "above 0 seconds"),
         (["-p", "cats", "3"], "There is no parameter cats here"),
         (["-p", "epochs", "0"], "epochs is 0"),
+        (["-p", "chars", "0123456789\u4e2d"], "cannot draw \u4e2d"),
     ],
 )
 def test_wrong_options_are_told(given, sentence):
