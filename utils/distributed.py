@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -83,14 +83,15 @@ def worker_step(
     return loss
 
 
-def compiled_step(strategy: tf.distribute.Strategy, network: keras.Model) -> Callable[[Iterator], tf.Tensor]:
-    """A function of an iterator of a distributed dataset: it trains on the next global batch, on all workers at once.
+def compiled_step(strategy: tf.distribute.Strategy, network: keras.Model, batches) -> Callable[[], tf.Tensor]:
+    """A function that takes the next global batch and trains on it, on all workers at once; it returns the loss.
 
-    It returns the loss.
+    Args:
+        batches: iterator of the distributed dataset.
     """
 
     @tf.function
-    def step(batches):
+    def step():
         images, labels = next(batches)
         return strategy.run(worker_step, (network, network.optimizer, images, labels))
 
@@ -136,7 +137,7 @@ def message_seconds(strategy: tf.distribute.Strategy, count: int, repeats: int =
     return min(times[2:])
 
 
-def messages(step: Callable[[Iterator], tf.Tensor], batches: Iterator) -> int:
+def messages(step: Callable[[], tf.Tensor]) -> int:
     """How many times in a step the workers wait for each other's numbers, forward and backward."""
-    operations = step.get_concrete_function(batches).graph.get_operations()
+    operations = step.get_concrete_function().graph.get_operations()
     return sum(operation.type.startswith("CollectiveReduce") for operation in operations)

@@ -34,8 +34,7 @@ def letters_table(names: Sequence[str] = ("letters-36", "letters-34", "letters-6
     ]
     for name in names:
         runs = read_alphabets(name, folder)
-        if not runs:
-            lines.append(f"| {name} | not measured yet | | |")
+        if not runs:  # not measured yet
             continue
         whole, merged = ([run[key]["whole"] for run in runs] for key in ("fresh", "fresh_alike"))
         counted: dict[str, int] = {}

@@ -149,11 +149,12 @@ def lane_batches(
     lane: int,
     lanes: int,
     part: int,
+    steps: int,
     size: tuple[int, int],
     length: int = LENGTH,
-    epoch: int = 0,
+    first_step: int = 0,
 ) -> tf.data.Dataset:
-    """One lane in one epoch as parts of batches: its shards in an order of this epoch, and shuffled.
+    """One lane as an endless row of parts of batches: its shards in a new order in each epoch, and shuffled.
 
     Args:
         count: how many records all shards have together, as `write_shards` got it.
@@ -163,10 +164,9 @@ def lane_batches(
     """
     shards = shard_count(count, lanes)
     files = [str(shard_path(folder, shard, shards)) for shard in range(lane, shards, lanes)]
-    random.Random(f"shards {lane} {epoch}").shuffle(files)
-    records = tf.data.TFRecordDataset(files).shuffle(max(SHUFFLE // lanes, 1), seed=epoch * lanes + lane)
-    parts = records.batch(part, drop_remainder=True).repeat()  # endless: else workers ask each other who has more
-    return parts.map(lambda batch: parse_records(batch, size, length))
+    records = tf.data.Dataset.from_tensor_slices(files).shuffle(len(files), seed=lane).flat_map(tf.data.TFRecordDataset)
+    epoch = records.shuffle(max(SHUFFLE // lanes, 1), seed=lane).batch(part, drop_remainder=True).take(steps)
+    return epoch.repeat().skip(first_step).map(lambda batch: parse_records(batch, size, length))
 
 
 def drawn_batches(

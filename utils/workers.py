@@ -474,28 +474,28 @@ def _train(options: argparse.Namespace, index: int, workers: int, watch: Watch) 
         for layer in network.layers:
             if hasattr(layer, "seed_generator"):  # each worker drops others
                 layer.seed_generator.state.assign_add(np.array([index, 0], "uint32"))
+    first_step = first_epoch * steps
 
-    def own(_context, epoch: int) -> tf.data.Dataset:
-        found, first_step = {}, epoch * steps
+    def own(_context) -> tf.data.Dataset:
+        found = {}
         for lane in range(index, lanes, workers):
             if options.endless:
                 draw = partial(shards.draw_numbers, texts=texts, seed=values["seed"], size=size, chars=values["chars"])
                 found[lane] = shards.drawn_batches(lane, part, batch_size, draw, size, length, first_step)
             else:
-                where = (_folder(options) / SHARDS, count, lane, lanes, part)
-                found[lane] = shards.lane_batches(*where, size, length, epoch)
+                where = (_folder(options) / SHARDS, count, lane, lanes, part, steps)
+                found[lane] = shards.lane_batches(*where, size, length, first_step)
         augmented = values["augmentation"] and not options.endless
         return shards.worker_batches(found, part, size, length, augmented, first_step)
 
-    step = distributed.compiled_step(strategy, network)
+    step = distributed.compiled_step(strategy, network, iter(strategy.distribute_datasets_from_function(own)))
     checkpoint = checkpoints.Checkpoint(folder, settings, done)
     checkpoint.set_model(network)
     losses, times = [], []
     for epoch in range(first_epoch, epochs):
-        batches = iter(strategy.distribute_datasets_from_function(partial(own, epoch=epoch)))
         for _ in range(steps):
             started = time.perf_counter()
-            losses.append(float(step(batches)))
+            losses.append(float(step()))
             times.append(time.perf_counter() - started)
             watch.beat()
             require(
@@ -516,7 +516,7 @@ def _train(options: argparse.Namespace, index: int, workers: int, watch: Watch) 
             "losses": losses,
             "step_seconds": times,
             "parameters": sum(math.prod(weight.shape) for weight in network.trainable_variables),
-            "messages": distributed.messages(step, batches) if losses else None,
+            "messages": distributed.messages(step) if losses else None,
             "message_seconds": {f"{size * 4}": distributed.message_seconds(strategy, size) for size in sizes},
         }
     watch.pause()

@@ -118,7 +118,7 @@ def test_texts_are_scored_by_length_and_by_repeated_characters():
 
 
 def test_tables_say_what_was_not_measured_yet(tmp_path):
-    assert figures_alphabet.letters_table(folder=tmp_path).count("not measured yet") == 3
+    assert len(figures_alphabet.letters_table(folder=tmp_path).splitlines()) == 2  # nothing was measured yet
     for table in (figures_alphabet.columns_table, figures_alphabet.transfer_table):
         assert table(tmp_path).startswith("*Not measured yet")
 

@@ -112,7 +112,7 @@ def test_a_worker_killed_at_five_moments_stops_the_others_and_the_command_goes_o
     whole = run(*arguments(tmp_path, "--workers", 2, "--name", "whole", epochs=40))
     assert whole.returncode == 0, whole.stderr
     again = run(*given)  # nothing is left to do
-    assert again.returncode == 0 and "finished" in again.stdout, again.stderr
+    assert again.returncode == 0 and "40 of 40 epochs" in again.stdout, again.stderr
     losses = [
         [epoch["loss"] for epoch in read_json(tmp_path / "workers" / name / "history.json")["epochs"]]
         for name in ("model", "whole")
