@@ -54,7 +54,7 @@ def test_slurm(tmp_path, number):
     hosts = "\n".join(f"node{host}" for host in range(int(options["nodes"])))
     environment = programs(tmp_path / "bin", scontrol=f"echo '{hosts}'", srun='shift; exec "$@"')
     programs(tmp_path / ".venv" / "bin", python=SAY)
-    environment |= {"SLURM_JOB_NODELIST": "node[0-3]", "SLURM_PROCID": str(number)}
+    environment |= {"SLURM_JOB_NODELIST": "node[0-3]", "SLURM_PROCID": str(number), "SLURM_CPUS_PER_TASK": "8"}
     done = subprocess.run(["bash", SLURM], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
     assert checked(done.stdout) == ([f"node{host}:2222" for host in range(4)], number)
