@@ -109,6 +109,8 @@ def plot_field(places: Sequence[Place]) -> None:
 def _label_apart(ax: Axes, places: Sequence[Place]) -> None:
     """Write beside each point what it is, and over no other label or point: ours on the right, others on the left.
 
+    Where there is no room on its side, a label goes to the other one, or a little up or down.
+
     Lengths are shares of the width and of the height of the picture, from the lower left corner.
     """
     to_shares = ax.transData + ax.transAxes.inverted()
@@ -118,14 +120,19 @@ def _label_apart(ax: Axes, places: Sequence[Place]) -> None:
         said = f"{place.name}, {place.error:.1%}" if place.error > 0.05 else f"{place.name}, {place.error:.2%}"
         said += "" if place.tflop else ", as it comes"
         width = 0.0095 * len(said)
-        no_room = x - 0.012 - width < 0.01  # on the left it would cover the axis
-        on_right = bool(place.tflop) and (place.ours or no_room)
-        left = x + 0.012 if on_right else x - 0.012 - width
+        on_right = x - 0.012 - width < 0.01 or (bool(place.tflop) and place.ours)  # on the left it would cover the axis
+        sides = {True: x + 0.012, False: x - 0.012 - width}  # its left end, on the right and on the left
+        starts = {side: sides[side] for side in (on_right, not on_right) if sides[side] > 0.01}
         above = 0 if place.tflop else 0.025  # its line
-        heights = (y + above + step * 0.005 for number in range(200) for step in (-number, number))
-        height = next(
-            height
-            for height in heights
+        spots = (
+            (side, left, y + above + step * 0.005)
+            for number in range(200)
+            for side, left in starts.items()
+            for step in (-number, number)
+        )
+        on_right, left, height = next(
+            (side, left, height)
+            for side, left, height in spots
             if not any(left < end and begin < left + width and abs(height - at) < 0.042 for begin, end, at in taken)
         )
         taken.append((left, left + width, height))
