@@ -117,7 +117,7 @@ def test_every_recipe_can_be_read():
     with pytest.raises(
         CourseError,
         match=r"There is no recipe 'best'\. There are: bent, catch-up, default, default-decay, letters-34, letters-36, "
-        r"letters-62, long, quick, small",
+        r"letters-62, long, quick, short, small",
     ):
         accuracy.read_recipe("best")
 
