@@ -71,22 +71,27 @@ def train_and_score(
     return about | (scores or score_model)(model, *held_out, used, chars, **look_of(folders.captchas))
 
 
-def older_captchas(
-    wanted: Sequence[tuple[str, str]], size: tuple[int, int], chars: str = DIGITS, **look: object
-) -> tuple[np.ndarray, np.ndarray]:
-    """Captchas as versions of the ``captcha`` package before 0.7.1 warped them, which was several times as much.
+def older_painter(width: int, height: int, fonts: str) -> ImageCaptcha:
+    """A painter that warps as those of the ``captcha`` package before version 0.7.1 did: several times as much.
 
     They pulled the corners of a character by 10 to 30 % of its width, and by 20 to 30 % of its height. Version 0.7.1
     multiplies the size with the difference of the two shares only, and adds the lower share as if it were pixels. So
-    that lower share is given in pixels here, for the usual font: 31 pixels wide and 54 high, on the mean.
+    that lower share is given in pixels here, for digits in the usual fonts.
+    """
+    painter = ImageCaptcha(width, height, font_files(fonts))
+    painter.character_warp_dx, painter.character_warp_dy = (3, 3.2), (11, 11.1)
+    return painter
+
+
+def older_captchas(
+    wanted: Sequence[tuple[str, str]], size: tuple[int, int], chars: str = DIGITS, **look: object
+) -> tuple[np.ndarray, np.ndarray]:
+    """Captchas that are warped more, see `older_painter`.
 
     Returns:
         Pictures and labels, as `utils.fresh.fresh_captchas` yields them.
     """
-    look = USUAL | look
-    painter = ImageCaptcha(look["width"], look["height"], font_files(look["fonts"]))
-    painter.character_warp_dx, painter.character_warp_dy = (3, 3.2), (11, 11.1)
-    pictures = []
+    painter, pictures = older_painter(**USUAL | look), []
     for text, seed in wanted:
         with seeded(f"older {seed} {text}"):
             pictures.append(gray(painter.generate_image(text), size))

@@ -400,10 +400,11 @@ def main() -> None:
         rows += rows_of_network(folder, recipes, products)
         rows += rows_of_growth(folder, recipes["default"], loop, options.sizes)
     print(numbers.speed_table(rows))
-    draw_growth(rows)
     write_json(options.output, {"machine": machine(), "products": products, "rows": rows})
     if options.output == RESULT:
         numbers.put(PAGE, "bench", numbers.speed_table(rows))
+        if options.sizes:
+            draw_growth(rows)
 
 
 if __name__ == "__main__":

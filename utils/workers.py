@@ -380,6 +380,7 @@ def work(options: argparse.Namespace, addresses: Sequence[str], index: int) -> N
     if pinned:
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(2)
+    _use_one_gpu(addresses, index)  # before TensorFlow looks for itself
     watch = Watch(addresses, index, options.patience)
 
     def write() -> None:
@@ -392,7 +393,6 @@ def work(options: argparse.Namespace, addresses: Sequence[str], index: int) -> N
         return
     meet(addresses, index, prints_of(options), options.patience, write)
     watch.begin()
-    _use_one_gpu(addresses, index)
     try:
         _train(options, index, len(addresses), watch)
     except tf.errors.DataLossError as error:

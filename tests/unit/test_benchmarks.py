@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 from conftest import SIZE
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from benchmarks import accuracy, bench, catch_up, endless, field, programs
 from utils import numbers, results
-from utils.captchas import draw_captcha, draw_texts
+from utils.captchas import DIGITS, draw_captcha, draw_texts
 from utils.files import CourseError
 from utils.fresh import fresh_captchas, fresh_texts
 from utils.machine import gflop
@@ -34,6 +34,22 @@ def test_a_measurement_runs_in_a_process_of_its_own(tmp_path):
     found = bench.measure("draw", tmp_path / "captchas", 20, 1)
     assert len(list((tmp_path / "captchas").glob("*.png"))) == 20
     assert found["value"] > 10 and 10 < found["peak_mb"] < 4000
+
+
+def test_older_captchas_are_warped_as_far_as_older_versions_did():
+    """By 10 to 30 % of the width of a character, and by 20 to 30 % of its height."""
+    wanted = [("2026", "a"), ("0718", "b")]
+    (pictures, labels), (again, _) = (accuracy.older_captchas(wanted, SIZE) for _ in range(2))
+    assert pictures.shape == (2, *SIZE, 1) and np.array_equal(pictures, again)
+    assert labels.tolist() == [[2, 0, 2, 6], [0, 7, 1, 8]]
+    assert not np.array_equal(pictures[0, ..., 0], gray(draw_captcha("2026", "a"), SIZE))
+    painter, canvas = accuracy.older_painter(160, 60, ""), ImageDraw.Draw(Image.new("RGB", (160, 60)))
+    boxes = [canvas.multiline_textbbox((1, 1), char, font) for char in DIGITS for font in painter.truefonts]
+    for size, (low, high), shares in zip(
+        np.mean(boxes, axis=0)[2:], (painter.character_warp_dx, painter.character_warp_dy), ((0.1, 0.3), (0.2, 0.3)),
+        strict=True,
+    ):  # fmt: skip
+        assert [low, low + (high - low) * size] == pytest.approx([share * size for share in shares], rel=0.05)
 
 
 def test_growth_is_drawn_from_its_rows(tmp_path):
