@@ -17,7 +17,6 @@ import numpy as np
 from captcha.image import ImageCaptcha
 
 from benchmarks import field
-from benchmarks.programs import run
 from utils import numbers, results
 from utils.captchas import DIGITS, USUAL, find_captchas, font_files, labels_of, look_of, seeded, text_of
 from utils.files import REPO, read_json, require, write_json
@@ -170,14 +169,17 @@ def save(
     the commit, and what a matrix product reached at the time, since the same machine is not as fast every day.
     """
     path = (folder or RESULTS) / f"{name}.json"
-    before = read_json(path) if path.exists() else {"parameters": values, "runs": []}
-    runs = before["runs"] if UNSAID | before["parameters"] == UNSAID | values else []
     git, command = shutil.which("git"), ["rev-parse", "--short", "HEAD"]
     commit = subprocess.run([git, *command], cwd=REPO, capture_output=True, text=True).stdout.strip() if git else ""
     speed = matrix_product(fastest_dtype().removeprefix("mixed_"))
-    result = result | {"commit": commit, "gflops": round(speed)}
+    about = {"commit": commit, "gflops": round(speed), "machine": machine()}
+    before, runs, result = {}, [], result | about
+    if path.exists():
+        before = read_json(path, "restore this file, or delete it and measure again.", parameters=dict, runs=list)
+    if before and UNSAID | before["parameters"] == UNSAID | values:
+        runs = before["runs"]
     runs = sorted([run for run in runs if run["seed"] != result["seed"]] + [result], key=lambda run: run["seed"])
-    write_json(path, {"name": name, "parameters": values, "machine": machine(), "runs": runs})
+    write_json(path, {"name": name, "parameters": values, "runs": runs})
     if path.parent in (results.RESULTS, results.PEERS):  # not while this is tested
         numbers.update([PAGE, field.PAGE], numbers.result_tables())
         field.draw()
@@ -196,4 +198,4 @@ def report(name: str, result: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()

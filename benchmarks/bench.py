@@ -22,10 +22,9 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.programs import run
 from utils.captchas import DIGITS, draw_texts, write_captchas
 from utils.files import REPO, write_aside, write_json
-from utils.machine import best, cores, fastest_dtype, gflop, machine
+from utils.machine import best, cores, cpu_flags, fastest_dtype, gflop, machine
 
 # Rows, inner length and columns of matrix products: squares, and the convolutions conv2 and conv4 of a batch of 64.
 SHAPES = ((1024,) * 3, (2048,) * 3, (4096,) * 3, (43_264, 1600, 192), (9216, 3456, 384))
@@ -223,17 +222,11 @@ def measure(name: str, *arguments: object) -> dict:
     if done.returncode:
         raise SystemExit(f"{name} failed:\n{done.stderr[-2000:]}")
     found = json.loads(done.stdout.splitlines()[-1])
-    return found | ({"instructions": instructions(done.stdout, flags())} if verbose else {})
+    return found | ({"instructions": instructions(done.stdout, cpu_flags())} if verbose else {})
 
 
 def _plain(argument: object) -> object:
     return {"path": str(argument)} if isinstance(argument, Path) else argument
-
-
-def flags() -> str:
-    """What the processor can do, in Linux's own words; empty elsewhere."""
-    path = Path("/proc/cpuinfo")
-    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def instructions(verbose: str, flags: str) -> str:
@@ -241,7 +234,7 @@ def instructions(verbose: str, flags: str) -> str:
 
     Args:
         verbose: what oneDNN has said about each operation, if it did any.
-        flags: what the processor can do, see `flags`. Taken where oneDNN does not say what it used.
+        flags: what the processor can do, see `utils.machine.cpu_flags`. Taken where oneDNN does not say what it used.
     """
     named = " ".join(re.findall(r"(?:matmul|inner_product|gemm)[a-z_]*[:,]([a-z_:]*\w*)", verbose))
     for used, word in (
@@ -408,4 +401,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()

@@ -7,7 +7,6 @@ so it is scored again, into ``results/catch-up.json``.
 from __future__ import annotations
 
 from benchmarks.accuracy import known_parameters, read_recipe, report, save, score_model, train_and_score
-from benchmarks.programs import run
 from utils.captchas import find_captchas, text_of
 from utils.checkpoints import MODEL
 from utils.files import REPO, read_json, shown, write_json
@@ -36,4 +35,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()

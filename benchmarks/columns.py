@@ -14,7 +14,6 @@ import numpy as np
 
 from benchmarks.accuracy import DRAWN_WITH, save
 from benchmarks.letters import ALPHABETS
-from benchmarks.programs import run
 from utils.captchas import DIGITS
 from utils.files import REPO
 from utils.scores import wilson_interval
@@ -123,4 +122,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()

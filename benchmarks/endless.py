@@ -16,11 +16,9 @@ from functools import partial
 import numpy as np
 
 from benchmarks.accuracy import DRAWN_WITH, known_parameters, read_recipe, report, save, score_model
-from benchmarks.programs import run
-from utils.captchas import DIGITS, USUAL, draw_captcha, draw_texts, drawing_pool, labels_of
+from utils.captchas import DIGITS, USUAL, draw_captcha, drawing_pool, labels_of, split_texts
 from utils.fresh import fresh_captchas
 from utils.pictures import gray
-from utils.tfrecords import shuffled
 
 ENDLESS = "endless"
 
@@ -60,8 +58,7 @@ def train(values: dict[str, object], seed: int) -> dict[str, object]:
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(machine.fastest_dtype())
     chars, length, look = values["chars"], values["length"], {name: values[name] for name in USUAL}
-    drawn = shuffled(draw_texts(values["captcha_count"], seed, chars, length), seed)  # split as notebook 02 does it
-    held_out, texts = drawn[: values["test_count"]], drawn[values["test_count"] :]
+    held_out, texts = split_texts(values["captcha_count"], values["test_count"], seed, chars, length)
     tests = fresh_captchas([(text, seed) for text in held_out], size, chars=chars, **look)
     images, labels = map(np.concatenate, zip(*tests, strict=True))
     signature = (tf.TensorSpec((batch_size, *size, 1), tf.uint8), tf.TensorSpec((batch_size, length), tf.int64))
@@ -93,7 +90,7 @@ def train(values: dict[str, object], seed: int) -> dict[str, object]:
     minutes = round(sum(history.history["seconds"]) / 60, 2)
     cost = 3 * machine.gflop(network) * epochs * steps * batch_size / 1000
     about = {"seed": seed, "minutes": minutes, "tflop": round(cost, 1), "fresh_seeds": list(DRAWN_WITH)}
-    return about | score_model(network, images, labels, drawn, chars, **look)
+    return about | score_model(network, images, labels, held_out + texts, chars, **look)
 
 
 def main() -> None:
@@ -113,4 +110,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from benchmarks.programs import run
 from utils import numbers, results
 from utils.files import REPO, shown, write_aside
 
@@ -32,4 +31,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()

@@ -13,13 +13,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.accuracy import DRAWN_WITH, known_parameters, read_recipe, save, score, train_and_score
-from benchmarks.programs import run
-from utils.alphabets import LETTERS, alike
 from utils.captchas import DIGITS
-from utils.files import REPO, read_json, shown
+from utils.files import read_json
+from utils.results import ALPHABETS
 
 RECIPES = ("letters-36", "letters-34", "letters-62")
-ALPHABETS = REPO / "results" / "alphabets"
 
 
 def score_letters(
@@ -30,6 +28,7 @@ def score_letters(
     Args:
         look: how the captchas are drawn, if not as usual, see `utils.captchas.look_of`.
     """
+    from utils.alphabets import alike
     from utils.fresh import fresh_captchas, fresh_texts
     from utils.model import probabilities
     from utils.scores import confusion_matrices, confusions, right_places
@@ -64,7 +63,7 @@ def report(name: str, result: dict[str, object]) -> None:
 
 def keep(values: dict[str, object], workspace: str) -> dict[str, object]:
     """Make the model that comes with the course of the one in this workspace, and score it."""
-    from utils.alphabets import letter_network
+    from utils.alphabets import LETTERS, letter_network
     from utils.captchas import find_captchas, look_of, text_of
     from utils.checkpoints import MODEL
     from utils.model import load_model, save_compact
@@ -93,9 +92,9 @@ def main() -> None:
             result = train_and_score(values, seed, workspace, score_letters)
             if name == RECIPES[0] and seed == 0:
                 result["kept"] = keep(values, workspace)
-                print(f"{shown(LETTERS)}: {result['kept']['megabytes']} MB", flush=True)
+                print(f"The model for the course has {result['kept']['megabytes']} MB", flush=True)
             report(name, save(name, values, result, ALPHABETS))
 
 
 if __name__ == "__main__":
-    run(main)
+    main()

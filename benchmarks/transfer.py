@@ -15,7 +15,6 @@ import numpy as np
 
 from benchmarks.accuracy import DRAWN_WITH, known_parameters, read_recipe, save, score, train_and_score
 from benchmarks.letters import ALPHABETS
-from benchmarks.programs import run
 from utils.captchas import draw_texts, labels_of
 from utils.workspace import open_workspace
 
@@ -118,4 +117,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()

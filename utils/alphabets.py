@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from utils.captchas import DIGITS, draw_captcha, draw_texts, drawing_pool
+from utils.captchas import DIGITS, draw_texts
 from utils.fast import keras
 from utils.files import REPO, require, shown
+from utils.fresh import drawn
 from utils.model import alexnet, load_compact, scaled
-from utils.pictures import gray
 from utils.progress import Progress
 from utils.quiet import tf
 
@@ -38,14 +37,7 @@ def draw_pictures(wanted: Sequence[tuple[str, int | str]], size: tuple[int, int]
     Returns:
         uint8 array of shape (captchas, height, width, 1), as a record holds them.
     """
-    with drawing_pool() as pool:
-        texts, seeds = zip(*wanted, strict=True)
-        drawn = pool.map(partial(_gray, size=size, **look), texts, seeds, chunksize=25)
-        return np.stack(list(drawn))[..., None]
-
-
-def _gray(text: str, seed: int | str, size: tuple[int, int], **look: object) -> np.ndarray:
-    return gray(draw_captcha(text, seed, **look), size)
+    return np.concatenate(list(drawn(wanted, size, **look)))
 
 
 def batches_of(
@@ -133,7 +125,8 @@ def letter_network(path: Path = LETTERS) -> tuple[keras.Model, list[str]]:
         network, records = load_compact(path, SIZE)
         drawn = records["captchas"]
         return network, draw_texts(drawn["captcha_count"], drawn["seed"], drawn["chars"], drawn["length"])
-    print(f"There is no {shown(path)}: run python -m benchmarks.letters. This network was never trained.")
+    print(f"There is no {shown(path)}: python -m benchmarks.letters letters-36 --seeds 0 makes it.")
+    print("This network was never trained.")
     return alexnet(SIZE, len(ALPHANUMERIC), fc_units=64, strides=STRIDES), []
 
 

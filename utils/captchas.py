@@ -250,6 +250,15 @@ def write_captchas(
     return len(missing)
 
 
+def split_texts(
+    captcha_count: int, test_count: int, seed: int, chars: str = DIGITS, length: int = LENGTH
+) -> tuple[list[str], list[str]]:
+    """The texts for the test, and those for training, as notebook 02 splits the captchas of notebook 01."""
+    texts = sorted(draw_texts(captcha_count, seed, chars, length), key=lambda text: file_name(text, chars))
+    random.Random(f"split {seed}").shuffle(texts)
+    return texts[:test_count], texts[test_count:]
+
+
 def missing_texts(folder: Path, texts: Sequence[str], chars: str = DIGITS) -> list[str]:
     """Those of ``texts`` for which ``folder`` holds no file, or a damaged one."""
     return [text for text in texts if not is_whole(folder / file_name(text, chars))]

@@ -21,6 +21,7 @@ from utils.model import TRAIN, load_model, save_model
 from utils.workspace import held
 
 MODEL, HISTORY, CHECKPOINT = "alexnet.keras", "history.json", "checkpoint"
+MEND = "delete this file only; the model beside it stays."  # what to do about a damaged history
 _kept: dict[Path, ExitStack] = {}  # the folders in which this process trains
 
 
@@ -116,7 +117,7 @@ def _finished(network: keras.Model, folder: Path, settings: dict) -> list[dict]:
         return []  # a model with a checkpoint and no history: `finish` was killed between its two files
     found = {"settings": {}, "epochs": []}
     if (folder / HISTORY).exists():
-        found = read_json(folder / HISTORY, settings=dict, epochs=list)
+        found = read_json(folder / HISTORY, MEND, settings=dict, epochs=list)
     if found["settings"] == _as_json(settings):
         size = tuple(network.input_shape[1:3])
         outputs = network.outputs

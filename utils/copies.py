@@ -1,7 +1,7 @@
 """Copies of the notebooks to work in: ``python -m utils.copies``. The course's own notebooks stay as they are.
 
 So nothing that a learner writes stands in the way of ``git pull`` or of the tests. A copy that nobody has changed is
-brought up to date by itself. ``python -m utils.copies --fresh`` lays all copies aside and makes new ones.
+brought up to date by itself. ``python -m utils.copies --fresh`` lays aside what you changed, and copies all anew.
 """
 
 from __future__ import annotations

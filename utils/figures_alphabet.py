@@ -13,10 +13,9 @@ from matplotlib.ticker import PercentFormatter
 from utils.captchas import DIGITS
 from utils.columns import BLANK, decode
 from utils.figures import RIGHT, WRONG, mark_chance, show_picture
-from utils.files import REPO, read_json
-from utils.results import mean_and_range
+from utils.files import read_json
+from utils.results import ALPHABETS, mean_and_range
 
-ALPHABETS = REPO / "results" / "alphabets"
 NOT_YET = "*Not measured yet:* `python -m benchmarks.{}` *does it.*"
 
 

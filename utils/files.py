@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -51,12 +52,13 @@ def write_aside(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``, and rename it to ``path`` when the block ends well.
 
     A block that fails leaves no file behind. A killed process leaves a ``.part-`` file: the next run that holds the
-    folder removes it. The temporary name is unique for each process. It keeps the ending, because Keras looks at it.
+    folder removes it. The temporary name is unique, also on a disk of many machines. It keeps the
+    ending, because Keras looks at it.
 
     Raises:
         CourseError: the folder cannot be written to, or the disk is full.
     """
-    part = path.with_name(f"{PART}{os.getpid()}-{path.name}")
+    part = path.with_name(f"{PART}{uuid.uuid4().hex[:8]}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
@@ -78,7 +80,7 @@ def _advice(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
         return "Free some space or choose another `workspace`, then run this again."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "Choose another `workspace`, where you may write, then run this again."
+        return "Choose another `workspace`, or copy the course to a folder where you may write, then run this again."
     if error.errno == errno.ENOENT:
         return "Something has deleted or moved that folder meanwhile: run this again."
     return "Choose another `workspace`, then run this again."

@@ -64,9 +64,17 @@ def fresh_captchas(
         Pictures as a record holds them, uint8 of shape (batch, height, width, 1), and labels, int64 of shape
         (batch, length).
     """
+    for start, pictures in enumerate(drawn(wanted, size, batch, **look)):
+        texts = [text for text, _ in wanted[start * batch : (start + 1) * batch]]
+        yield pictures, np.array([labels_of(text, chars) for text in texts])
+
+
+def drawn(
+    wanted: Sequence[tuple[str, int | str]], size: tuple[int, int], batch: int = 500, **look: object
+) -> Iterator[np.ndarray]:
+    """The pictures alone, as `fresh_captchas` yields them; the texts need not be equally long."""
     with drawing_pool() as pool:
         for start in range(0, len(wanted), batch):
             texts, seeds = zip(*wanted[start : start + batch], strict=True)
-            drawn = pool.map(partial(draw_captcha, **look), texts, seeds, chunksize=25)
-            pictures = np.stack([gray(picture, size) for picture in drawn])[..., None]
-            yield pictures, np.array([labels_of(text, chars) for text in texts])
+            captchas = pool.map(partial(draw_captcha, **look), texts, seeds, chunksize=25)
+            yield np.stack([gray(captcha, size) for captcha in captchas])[..., None]

@@ -22,7 +22,7 @@ import psutil
 from utils.files import REPO, CourseError
 from utils.workspace import open_workspace
 
-MEMORY = 2.9e9  # bytes that training takes at the defaults
+MEMORY = 3.3e9  # bytes that a notebook takes at the defaults, the training most of all
 DISK = 1.5e9  # bytes of the workspace at its fullest: captchas 0.04, records 0.25, two checkpoints of 0.56 GB each
 PACKAGES = (
     "Run `python -m pip install -r requirements.txt` in the folder of the course, and restart the kernel; "
@@ -36,12 +36,17 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def cpu_flags() -> str:
+    """What the processor can do, in Linux's own words; empty elsewhere, where there is no sure way to know."""
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
 def native_bfloat16() -> bool:
     """Whether this processor multiplies bfloat16 numbers itself; where it must imitate them, float32 is faster."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:  # no Linux: no sure way to know
-        return False
+    flags = cpu_flags()
     return platform.machine() == "x86_64" and ("avx512_bf16" in flags or "amx_bf16" in flags)
 
 
@@ -88,10 +93,9 @@ def _installed(name: str) -> str | None:
 
 def machine() -> dict[str, object]:
     """What this runs on, without anything that names the machine or its owner."""
-    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     return {
         "cores": cores(),
-        "avx512": "avx512f" in flags,
+        "avx512": "avx512f" in cpu_flags(),
         "bfloat16": native_bfloat16(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
@@ -140,7 +144,7 @@ def _as_html(text: str) -> str:
 
 
 def readiness(workspace: str | Path) -> Rows:
-    """Look at everything that the course needs, at its default parameters; this never fails.
+    """Look at everything that the course needs, at its default parameters. What is missing is said in the table.
 
     Args:
         workspace: the folder for everything the course makes, as in the parameters of the notebooks.

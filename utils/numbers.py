@@ -12,7 +12,7 @@ import argparse
 import math
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
@@ -239,24 +239,17 @@ def update(paths: Iterable[Path], known: dict[str, str] | None = None) -> list[P
                 continue
             for cell, source in zip(nb.cells, new, strict=True):
                 cell.source = source
-            write = _writer(lambda part, nb=nb: nbformat.write(nb, part))
+            with write_aside(path) as part:
+                nbformat.write(nb, part)
         else:
             text = path.read_text(encoding="utf-8")
             new = filled(text, known)
             if new == text:
                 continue
-            write = _writer(lambda part, new=new: part.write_text(new, encoding="utf-8"))
-        write(path)
+            with write_aside(path) as part:
+                part.write_text(new, encoding="utf-8")
         changed.append(path)
     return changed
-
-
-def _writer(write: Callable[[Path], object]) -> Callable[[Path], None]:
-    def whole_or_not_at_all(path: Path) -> None:
-        with write_aside(path) as part:
-            write(part)
-
-    return whole_or_not_at_all
 
 
 def put(path: Path, name: str, text: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from utils.files import REPO, CourseError, require, shown
+from utils.files import REPO, CourseError, require, shown, write_aside
 
 WHEELS = REPO / "wheels"
 PACKED = "packed-for.txt"  # in the folder of the wheels, once all are there: `make` installs from there if it finds it
@@ -76,7 +76,8 @@ def download(machines: Sequence[str], wheels: Path = WHEELS) -> None:
         if subprocess.run(download_command(machine, wheels), stdout=subprocess.DEVNULL).returncode:
             raise CourseError(f"The packages for {name} are not all there: see pip's words above, then run this again.")
         done.add(name)
-    packed.write_text("\n".join(sorted(done)) + "\n", encoding="utf-8")
+    with write_aside(packed) as part:
+        part.write_text("\n".join(sorted(done)) + "\n", encoding="utf-8")
 
 
 def copy_course(target: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from utils import captchas, tfrecords
 from utils.captchas import DIGITS, LENGTH
-from utils.checkpoints import HISTORY, MODEL
+from utils.checkpoints import HISTORY, MEND, MODEL
 from utils.files import REPO, CourseError, read_json, require, shown
 from utils.model import TRAIN, keras, load_compact, load_model
 from utils.parameters import shortened
@@ -104,8 +104,7 @@ def ready_model(folders: Folders, size: tuple[int, int], chars: str = DIGITS, le
     own = folders.model / MODEL
     if own.exists():
         network, history = load_model(own, size, length, len(chars)), own.with_name(HISTORY)
-        mend = "delete this file only; the model beside it stays."
-        settings = read_json(history, mend, settings=dict)["settings"] if history.exists() else {}
+        settings = read_json(history, MEND, settings=dict)["settings"] if history.exists() else {}
         trained_on = settings.get("records") if isinstance(settings.get("records"), dict) else {}
         reads = settings.get("chars", chars)
         require(

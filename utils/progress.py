@@ -39,11 +39,11 @@ def fraction_of(metadata: Mapping) -> float | None:
 
 def duration(seconds: float) -> str:
     """Seconds as a person says them: ``0.4 s``, ``12 s``, ``3 min 05 s``."""
-    if seconds < 10:
+    if round(seconds, 1) < 10:
         return f"{seconds:.1f} s"
-    if seconds < 60:
+    if round(seconds) < 60:
         return f"{seconds:.0f} s"
-    return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
+    return f"{round(seconds) // 60} min {round(seconds) % 60:02d} s"
 
 
 class Progress:

@@ -26,6 +26,8 @@ try:
     if "TF_CONFIG" not in os.environ:  # one worker of many must name the others before TensorFlow looks for devices
         tf.config.list_logical_devices()  # makes it look for devices now, while nobody has to read about it
     import keras
+except (ImportError, RuntimeError):  # TensorFlow is missing, or was started before: no file of settings does that
+    raise
 except Exception as error:
     if not _keras_json.exists():
         raise

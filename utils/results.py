@@ -18,6 +18,7 @@ from utils.files import REPO, CourseError, read_json, shown
 
 RESULTS = REPO / "results" / "accuracy"
 PEERS = REPO / "results" / "peers"
+ALPHABETS = REPO / "results" / "alphabets"
 TRIED = REPO / "results" / "tried.json"
 RECIPES = (
     "short",

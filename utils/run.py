@@ -52,8 +52,9 @@ def find_notebook(name: str, notebooks: Sequence[Path] = NOTEBOOKS) -> Path:
             raise CourseError(f"{shown(path.resolve())} is a solution: add --solutions.")
     for notebook in notebooks:
         short = {notebook.name[:2], notebook.name[:2].lstrip("0") or "0"}
-        if name in short or path.name in (notebook.name, notebook.stem):
-            return notebook
+        with suppress(OSError, ValueError):
+            if name in {*short, notebook.name, notebook.stem} or path.resolve() == notebook:
+                return notebook
     there = ", ".join(notebook.name[:2] for notebook in notebooks)
     raise CourseError(f"There is no notebook {name[:80]} in {folder}. There are: {there}.")
 
@@ -240,7 +241,8 @@ def store(executed: Path, notebook: Path) -> None:
         if cell.cell_type == "code":
             cell.metadata["executed"] = source_hash(cell.source)
             cell.outputs = [output for output in cell.outputs if _kept(output, cell.metadata.get("alt"))]
-    nbformat.write(nb, notebook)
+    with write_aside(notebook) as part:
+        nbformat.write(nb, part)
 
 
 def _kept(output: dict, alt: str | None) -> bool:
@@ -370,7 +372,7 @@ def _say_accuracy(model: Path) -> None:
     """Say how well the trained model reads the test captchas."""
     history = model / "history.json"
     if history.exists():
-        epochs = read_json(history, epochs=list)["epochs"]
+        epochs = read_json(history, "delete this file only; the model beside it stays.", epochs=list)["epochs"]
         whole = epochs[-1].get("test_whole") if epochs and isinstance(epochs[-1], dict) else None
         if isinstance(whole, float | int):
             print(f"The model reads {whole:.1%} of the test captchas whole ({shown(model)}).")

@@ -51,9 +51,10 @@ def wilson_interval(right: int, total: int, z: float = 1.96) -> tuple[float, flo
 
 
 def confusion_matrices(predicted: np.ndarray, labels: np.ndarray, classes: int = 10) -> np.ndarray:
-    """How often each character was read as each, at each place: int array of shape (length, true, read).
+    """How often each character was read as each, at each place, from two int arrays as in `right_places`.
 
-    . Takes two int arrays as `right_places` does.
+    Returns:
+        int array of shape (length, true, read).
     """
     right_places(predicted, labels)  # raises if they do not fit
     places = np.broadcast_to(np.arange(labels.shape[1]), labels.shape)

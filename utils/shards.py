@@ -9,15 +9,15 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from utils.augment import augment
-from utils.captchas import DIGITS, LENGTH, draw_captcha, draw_texts, file_name, labels_of
+from utils.captchas import DIGITS, LENGTH, draw_captcha, labels_of, split_texts
 from utils.code import code_of
-from utils.files import read_json, require, shown, write_aside, write_json
+from utils.files import PART, read_json, require, shown, write_aside, write_json
 from utils.model import scaled
 from utils.pictures import gray
 from utils.quiet import tf
@@ -30,14 +30,12 @@ MANIFEST = "manifest.json"
 @cache
 def training_texts(captcha_count: int, test_count: int, seed: int, chars: str, length: int) -> tuple[str, ...]:
     """The texts of the course's captchas that are not for the test: the same ones as in the records of notebook 02."""
-    texts = sorted(draw_texts(captcha_count, seed, chars, length), key=lambda text: file_name(text, chars))
-    random.Random(f"split {seed}").shuffle(texts)
-    return tuple(texts[test_count:])
+    return tuple(split_texts(captcha_count, test_count, seed, chars, length)[1])
 
 
-@cache
-def _order(texts: tuple[str, ...], seed: int, turn: int) -> list[str]:
-    return random.Random(f"order {seed} {turn}").sample(texts, len(texts))
+@lru_cache(2)
+def _order(count: int, seed: int, turn: int) -> list[int]:
+    return random.Random(f"order {seed} {turn}").sample(range(count), count)
 
 
 def drawing(texts: tuple[str, ...], seed: int, number: int) -> tuple[str, str]:
@@ -47,7 +45,7 @@ def drawing(texts: tuple[str, ...], seed: int, number: int) -> tuple[str, str]:
     the captchas before, so several workers can draw at once.
     """
     turn, place = divmod(number, len(texts))
-    return _order(texts, seed, turn)[place], f"endless {seed} {turn}"
+    return texts[_order(len(texts), seed, turn)[place]], f"endless {seed} {turn}"
 
 
 def draw_numbers(
@@ -129,13 +127,17 @@ def write_shards(
     found = [shard_path(folder, shard, shards).with_suffix(".json") for shard in range(shards)]
     if all(path.exists() for path in found):
         files = {path.with_suffix(".tfrecord").name: read_json(path)["records"] for path in found}
-        write_json(folder / MANIFEST, {"settings": settings, "files": files})
+        manifest = {"settings": settings, "files": files}
+        if not (folder / MANIFEST).exists() or read_json(folder / MANIFEST) != manifest:
+            write_json(folder / MANIFEST, manifest)
     return written
 
 
 def _write_shard(
     path: Path, numbers: range, texts: tuple[str, ...], seed: int, size: tuple[int, int], chars: str
 ) -> int:
+    for left in path.parent.glob(f"{PART}*-{path.name}"):  # by this worker, when it was killed
+        left.unlink(missing_ok=True)
     with write_aside(path) as part, record_writer(part) as writer:
         for number in numbers:
             (image,), (labels,) = draw_numbers([number], texts, seed, size, chars)

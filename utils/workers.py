@@ -20,9 +20,11 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import psutil
@@ -37,6 +39,7 @@ PATIENCE = 60  # seconds that a worker waits for the others
 START = 300  # seconds until the first step has ended: until then TensorFlow connects and compiles
 FOLDER, SHARDS = "workers", "shards"
 GONE = ("Unavailable", "Aborted", "Cancelled", "DeadlineExceeded")  # TensorFlow's errors when a worker is gone
+MISSED = "does not answer any more"
 AGAIN = "Run the same command again: it goes on after the last finished epoch."
 # The parameters that ``-p`` can set, as in the notebooks.
 DEFAULTS = {
@@ -198,7 +201,7 @@ def unreachable(addresses: Sequence[str], index: int) -> str:
                 socket.create_connection(_split(address), 2).close()
         except OSError:
             gone.append(f"{other} ({address})")
-    return f"Worker {', '.join(gone)} does not answer any more" if gone else "Another worker does not answer any more"
+    return f"Worker {', '.join(gone)} {MISSED}" if gone else f"Another worker {MISSED}"
 
 
 class Watch:
@@ -269,12 +272,21 @@ def launch(workers: int, arguments: Sequence[str], first_port: int = 0, pin: boo
             )
         while any(process.poll() is None for process in processes) and not any(p.poll() for p in processes):
             time.sleep(0.1)
-        if ended := [index for index, process in enumerate(processes) if process.poll()]:
+        if any(process.poll() for process in processes):
             time.sleep(0.5)  # the one that was killed may be noticed a little later than one that it takes along
-            killed = [index for index, process in enumerate(processes) if was_killed(process.poll() or 0)]
-            failed = [*killed, *ended][0]
-            said[failed].seek(0)
-            raise CourseError(_why(failed, processes[failed].returncode, said[failed].read().decode(errors="replace")))
+            ended = {i: (process.returncode, _read(said[i])) for i, process in enumerate(processes) if process.poll()}
+            failed = _cause_of(ended)
+            raise CourseError(_why(failed, *ended[failed]))
+
+
+def _read(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
+
+
+def _cause_of(ended: dict[int, tuple[int, str]]) -> int:
+    """Which of the workers that ended, with these exit statuses and words, is the cause, and not one that misses it."""
+    return min(ended, key=lambda index: (not was_killed(ended[index][0]), MISSED in ended[index][1]))
 
 
 def was_killed(code: int) -> bool:
@@ -347,7 +359,7 @@ def prints_of(options: argparse.Namespace) -> dict[str, str]:
     from utils.distributed import SynchronizedBatchNormalization, keras, worker_step
     from utils.model import alexnet
     from utils.quiet import tf
-    from utils.shards import draw_numbers
+    from utils.shards import draw_numbers, worker_batches
 
     values = options.values
     of_records = ("captcha_count", "test_count", "chars", "length", "image_height", "image_width")
@@ -361,6 +373,7 @@ def prints_of(options: argparse.Namespace) -> dict[str, str]:
         ],
         "network": [*(values[name] for name in of_network), code_of(alexnet, SynchronizedBatchNormalization)],
         "plan": [*(values[name] for name in of_plan), options.lanes, options.dtype, code_of(worker_step)],
+        "augmentation": code_of(worker_batches),
         "version of TensorFlow or Keras": [tf.__version__, keras.__version__],
     }
     return {name: hashlib.sha256(repr(part).encode()).hexdigest()[:16] for name, part in parts.items()}
@@ -455,6 +468,8 @@ def _train(options: argparse.Namespace, index: int, workers: int, watch: Watch) 
     require(steps >= 1, f"batch_size is {batch_size}, but there are only {count:,} captchas: make it smaller.")
     settings = {name: value for name, value in values.items() if name != "workspace"}
     settings |= {"lanes": lanes, "captchas": count, "endless": options.endless, "dtype": options.dtype}
+    prints = prints_of(options)  # a training does not go on with other code
+    settings |= {name: prints[name] for name in ("set of records", "network", "plan", "augmentation")}
 
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     keras.config.set_dtype_policy(options.dtype)
@@ -579,12 +594,15 @@ def main() -> None:
         except CourseError as error:
             print(error, file=sys.stderr)
             code = 2
+        except Exception:
+            traceback.print_exc()
+            code = 1
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)  # TensorFlow's servers would wait for each other
     check_workers(options.lanes, options.workers)
     if options.pin and options.workers > cores():
-        print(f"There {'is' if cores() == 1 else 'are'} {cores()} for {options.workers} workers, so they share cores.")
+        print(f"Cores here: {cores()}. Workers: {options.workers}, so they share cores.")
     launch(options.workers, sys.argv[1:], options.port, options.pin)
 
 

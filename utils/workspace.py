@@ -11,7 +11,19 @@ from typing import NamedTuple
 from utils.files import PART, REPO, CourseError, cannot_write, cause, require, shown
 
 # The course's own folders. Nothing that a run makes may go there.
-OWN = ("benchmarks", "docs", "models", "notebooks", "results", "teaching", "tests", "utils", "wheels")
+OWN = (
+    "benchmarks",
+    "docs",
+    "examples",
+    "models",
+    "my-course",
+    "notebooks",
+    "results",
+    "teaching",
+    "tests",
+    "utils",
+    "wheels",
+)
 LOCK = ".lock"
 _held: set[Path] = set()  # by this process
 

@@ -17,14 +17,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from benchmarks.accuracy import DRAWN_WITH, save, score
-from benchmarks.programs import run
-from utils.captchas import DIGITS, LENGTH, draw_captcha, draw_texts, drawing_pool, labels_of
+from utils.captchas import DIGITS, LENGTH, draw_captcha, drawing_pool, labels_of, split_texts
 from utils.files import require
 from utils.fresh import fresh_texts
 from utils.pictures import gray
 from utils.results import PEERS, of_runs, read_results
 from utils.scores import right_places
-from utils.tfrecords import shuffled
 
 CAPTCHAS, TEST = 5_000, 500  # the data set of the default recipe
 OCR = "ddddocr"
@@ -105,10 +103,10 @@ def train(peer, images: np.ndarray, labels: np.ndarray, tflop: float, minutes: f
     return network, about | {"cut_short": done < steps}
 
 
-def scores(read, size: tuple[int, int], channels: int, held_out: Sequence, used: Sequence[str]) -> dict:
+def scores(read, size: tuple[int, int], channels: int, test: list[str], training: list[str]) -> dict:
     """How well ``read``, a function of pictures that gives labels, reads the test captchas and fresh ones."""
-    found = {}
-    for name, wanted in (("test", held_out), ("fresh", fresh_texts(used, seeds=DRAWN_WITH))):
+    found, fresh = {}, fresh_texts(test + training, seeds=DRAWN_WITH)
+    for name, wanted in (("test", [(text, 0) for text in test]), ("fresh", fresh)):
         right = [right_places(read(some), truth) for some, truth in pictures(wanted, size, channels)]
         found[name] = score(np.concatenate(right))
     return found
@@ -121,9 +119,9 @@ def measure(name: str, seed: int, tflop: float, minutes: float) -> tuple[dict, d
     peer = NETWORKS[name]
     untrained = peer.build()
     size, channels = untrained.input_shape[1:3], untrained.input_shape[3]
-    drawn = shuffled(draw_texts(CAPTCHAS, 0), 0)  # split as notebook 02 does it
-    held_out, for_training = ([(text, 0) for text in texts] for texts in (drawn[:TEST], drawn[TEST:]))
-    network, about = train(peer, *at_once(for_training, size, channels), tflop, minutes, seed)
+    test, training = split_texts(CAPTCHAS, TEST, 0)
+    learnt = at_once([(text, 0) for text in training], size, channels)
+    network, about = train(peer, *learnt, tflop, minutes, seed)
 
     def read(images: np.ndarray) -> np.ndarray:
         parts = [network.predict_on_batch(peer.scaled(images[i : i + 125])) for i in range(0, len(images), 125)]
@@ -133,9 +131,8 @@ def measure(name: str, seed: int, tflop: float, minutes: float) -> tuple[dict, d
     values |= {"channels": channels, "batch_size": peer.batch_size, "at_most_tflop": tflop, "at_most_minutes": minutes}
     values |= {"gflop": round(3 * work(untrained), 3)}  # of a training picture
     values |= {"project": peer.project, "address": peer.address, "claim": peer.claim, "settings": peer.settings}
-    return values, {"seed": seed, **about, "fresh_seeds": list(DRAWN_WITH)} | scores(
-        read, size, channels, held_out, drawn
-    )
+    about |= {"seed": seed, "fresh_seeds": list(DRAWN_WITH)}
+    return values, about | scores(read, size, channels, test, training)
 
 
 def measure_ocr() -> tuple[dict, dict]:
@@ -161,10 +158,9 @@ def measure_ocr() -> tuple[dict, dict]:
                 found[row] = [DIGITS.find(character) for character in text]
         return found
 
-    drawn = shuffled(draw_texts(CAPTCHAS, 0), 0)
     size = (60, 160)  # as they are drawn
     started = time.monotonic()
-    found = scores(read, size, 3, [(text, 0) for text in drawn[:TEST]], drawn)
+    found = scores(read, size, 3, *split_texts(CAPTCHAS, TEST, 0))
     values = {"captcha_count": 0, "test_count": 0, "image_height": size[0], "image_width": size[1], "channels": 3}
     values |= {"project": f"{OCR}: a package as it comes", "address": "https://github.com/sml2h3/ddddocr"}
     values |= {"claim": "no figure", "settings": "nothing is trained"}
@@ -173,9 +169,10 @@ def measure_ocr() -> tuple[dict, dict]:
 
 
 def main() -> None:
-    names = ["three", "ten", "crnn", "slim", "resnet18", OCR]  # `networks` would load TensorFlow in drawing processes
+    from benchmarks.peers.networks import NETWORKS
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="+", choices=names)
+    parser.add_argument("names", nargs="+", choices=[*NETWORKS, OCR])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the training; the captchas are seed 0's")
     parser.add_argument("--as-much-as", default="quick", metavar="RECIPE", help="the recipe whose work each may take")
     parser.add_argument("--minutes", type=float, default=8, help="no training takes longer than this")
@@ -196,4 +193,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()

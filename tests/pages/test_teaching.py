@@ -48,7 +48,8 @@ def schedule_problems(text, minutes):
 
 
 @pytest.mark.parametrize(
-    ("name", "minutes"), [("Ninety minutes", 90), ("Three hours", 180), ("Half a day for novices", 240)]
+    ("name", "minutes"),
+    [("Ninety minutes", 90), ("Three hours", 180), ("Half a day for novices", 240), ("A whole day", 460)],
 )
 def test_schedules_add_up(name, minutes):
     text = sections(page("schedule.md"), 2)[name]
@@ -130,7 +131,10 @@ def test_commands_exist(path):
 
 
 # Messages in the page on troubles that are not ours.
-FOREIGN = ("No module named", "No matching distribution found", "NameError:", "Your local changes", "Error displaying")
+FOREIGN = (
+    *("No module named", "No matching distribution found", "NameError:", "Your local changes", "Error displaying"),
+    *("ensurepip is", "running scripts is disabled", "Python was not found", "DLL load failed", "No such file"),
+)
 
 
 def message_problems(text, sources):

@@ -1,16 +1,18 @@
 """The programs that measure: right arithmetic, honest data, and tables that agree with their results."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from conftest import SIZE
 from PIL import Image, ImageDraw
 
-from benchmarks import accuracy, bench, catch_up, endless, field, programs
+from benchmarks import accuracy, bench, catch_up, endless, field
 from utils import numbers, results
 from utils.captchas import DIGITS, draw_captcha, draw_texts
-from utils.files import CourseError
+from utils.files import REPO, CourseError
 from utils.fresh import fresh_captchas, fresh_texts
 from utils.machine import gflop
 from utils.model import alexnet, load_compact, probabilities
@@ -154,8 +156,10 @@ def test_a_recipe_is_checked_before_anything_runs(text, message, tmp_path, monke
 
 
 def test_a_program_ends_in_a_sentence():
-    with pytest.raises(SystemExit, match=r"There is no recipe 'best'"):
-        programs.run(lambda: accuracy.read_recipe("best"))
+    command = [sys.executable, "-m", "benchmarks.accuracy", "best"]
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.strip().startswith("There is no recipe 'best'. There are: ")
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_results_of_another_recipe_are_dropped_and_a_seed_counts_once(tmp_path, monkeypatch):

@@ -263,6 +263,8 @@ def test_progress_passes_everything_on(capsys):
     Progress("Training", 2, "steps").update(2, "done")
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0.44, "0.4 s"), (12.3, "12 s"), (185, "3 min 05 s")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.44, "0.4 s"), (9.97, "10 s"), (12.3, "12 s"), (59.7, "1 min 00 s"), (185, "3 min 05 s")]
+)
 def test_durations(seconds, text):
     assert duration(seconds) == text

@@ -2,6 +2,7 @@
 
 import os
 from types import SimpleNamespace
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -195,8 +196,9 @@ def test_a_model_that_brings_code_is_refused(tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full is a Linux thing")
-def test_a_full_disk_while_saving(small, tmp_path):
-    (tmp_path / f".part-{os.getpid()}-alexnet.keras").symlink_to("/dev/full")
+def test_a_full_disk_while_saving(small, tmp_path, monkeypatch):
+    monkeypatch.setattr("uuid.uuid4", lambda: UUID(int=0))
+    (tmp_path / ".part-00000000-alexnet.keras").symlink_to("/dev/full")
     with pytest.raises(CourseError, match="Cannot write"):
         save_model(small, tmp_path / "alexnet.keras")
     assert not list(tmp_path.iterdir())

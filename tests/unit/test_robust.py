@@ -193,11 +193,11 @@ def test_any_damage_to_any_picture(tmp_path_factory, data):
     assume(whole is not None)
     path = tmp_path_factory.getbasetemp() / "0150.png"
     path.write_bytes(data.draw(damaged(whole)))
-    assert captchas.is_whole(path) in (True, False)
     try:
         assert gray_picture(path, (6, 16)).shape == (6, 16)
     except CourseError as error:
         one_sentence(error, "0150.png")
+        assert not captchas.is_whole(path)
 
 
 def chunks(kinds):
@@ -219,7 +219,7 @@ KINDS = [b"IHDR", b"IDAT", b"PLTE", b"tRNS", b"eXIf", b"iCCP", b"zTXt", b"iTXt",
 def test_any_chunks_in_a_png(tmp_path_factory, kinds, header):
     path = tmp_path_factory.getbasetemp() / "0150.png"
     path.write_bytes(chunks([(b"IHDR", b"\0\0\0\x08\0\0\0\x03" + header), *kinds, (b"IEND", b"")]))
-    assert captchas.is_whole(path) in (True, False)
+    captchas.is_whole(path)  # a chunk may be nonsense with a right checksum; at least nothing is raised
     try:
         assert gray_picture(path, (6, 16)).shape == (6, 16)
     except CourseError as error:

@@ -55,7 +55,10 @@ def test_a_path_to_a_copy_means_the_copy(tmp_path):
     assert find_notebook(str(path)) == path.resolve()
 
 
-@pytest.mark.parametrize("name", ["17", "", "005", "5x", "train", "x" * 5000, "a\0b", "notebooks", "README.md"])
+@pytest.mark.parametrize(
+    "name",
+    ["17", "", "005", "5x", "train", "x" * 5000, "a\0b", "notebooks", "README.md", "my-cours/05-train-alexnet.ipynb"],
+)
 def test_a_notebook_that_is_not_there(name):
     with pytest.raises(CourseError, match=r"There is no notebook .* There are: 00, 01, "):
         find_notebook(name)

@@ -50,6 +50,11 @@ def test_workers_write_without_a_file_in_common(tmp_path):
     assert len(names) == 9 and "manifest.json" in names
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+    path = tmp_path / "one" / "train-00001-of-00004.tfrecord"
+    left = path.with_name(f".part-1234-{path.name}")  # as a killed worker leaves it
+    left.touch()
+    path.unlink()
+    assert written(tmp_path / "one") == 7 and path.exists() and not left.exists()
     manifest = read_json(tmp_path / "one" / "manifest.json")
     assert list(manifest["files"].values()) == [7, 7, 6, 6]
     alone = tmp_path / "alone"

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -131,7 +132,8 @@ def test_an_interrupted_run_leaves_no_file(captcha_folder, tmp_path, monkeypatch
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full is a Linux thing")
 def test_a_full_disk_under_the_record_writer(captcha_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(tfrecords, "held", contextlib.nullcontext)  # which would remove the link
-    (tmp_path / f".part-{os.getpid()}-train.tfrecord").symlink_to("/dev/full")
+    monkeypatch.setattr("uuid.uuid4", lambda: UUID(int=0))
+    (tmp_path / ".part-00000000-train.tfrecord").symlink_to("/dev/full")
     with pytest.raises(CourseError, match=r"Cannot write .*hoose another `workspace`"):
         tfrecords.write_records(captcha_folder, tmp_path, 20, 0, SIZE)
     assert not list(tmp_path.iterdir())

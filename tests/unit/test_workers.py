@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -102,7 +103,7 @@ def test_a_worker_killed_at_five_moments_stops_the_others_and_the_command_goes_o
         finally:
             process.kill()
         assert time.monotonic() - killed < 60
-        assert process.returncode == 1 and "has ended in the middle (signal 9" in error, error
+        assert process.returncode == 1 and re.search(r"has ended in the middle \((signal 9|code 15)", error), error
         assert workers.AGAIN in error and "Traceback" not in error
         assert not any(child.is_running() for child in children)
         moments.append((int(first.split()[1]), out.count("epoch ")))
@@ -347,3 +348,10 @@ def test_the_reason_of_an_early_end_is_one_sentence():
     assert workers._why(0, 2, "log line\nIt is so.\n") == "It is so."
     assert workers._why(1, -9, "").startswith("Worker 1 has ended in the middle (signal 9, it was killed)")
     assert "(code 1, ValueError: x)" in workers._why(1, 1, "Traceback\nValueError: x\n")
+
+
+def test_the_sentence_of_the_worker_that_is_the_cause_is_told():
+    missed, damaged = (2, "Worker 1 does not answer any more."), (2, "A record file is damaged.")
+    assert workers._cause_of({0: missed, 1: damaged}) == 1
+    assert workers._cause_of({0: damaged, 1: (-9, "")}) == 1
+    assert workers._cause_of({0: missed, 1: (1, "ValueError: x")}) == 1

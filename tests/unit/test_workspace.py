@@ -9,7 +9,7 @@ import pytest
 from conftest import kill_tree
 
 from utils.files import REPO, CourseError
-from utils.workspace import held, open_workspace, outside_course
+from utils.workspace import OWN, held, open_workspace, outside_course
 
 HOLD = "import sys, time; from pathlib import Path; from utils.workspace import held\n"
 HOLD += "with held(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
@@ -125,3 +125,9 @@ def test_a_folder_that_cannot_be_held(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(CourseError, match=r"Cannot write .*file: (File exists|Not a directory)"):
         held(tmp_path / "file").__enter__()
+
+
+def test_no_folder_of_the_course_is_a_workspace():
+    files = subprocess.run(["git", "ls-files", "*/*"], cwd=REPO, capture_output=True, text=True).stdout.splitlines()
+    folders = {name.split("/")[0] for name in files if not name.startswith(".")}
+    assert folders <= set(OWN)
