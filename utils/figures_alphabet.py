@@ -14,7 +14,7 @@ from utils.captchas import DIGITS
 from utils.columns import BLANK, decode
 from utils.figures import RIGHT, WRONG, mark_chance, show_picture
 from utils.files import read_json
-from utils.results import ALPHABETS, mean_and_range
+from utils.results import ALPHABETS, mean_and_interval
 
 NOT_YET = "*Not measured yet:* `python -m benchmarks.{}` *does it.*"
 
@@ -35,14 +35,14 @@ def letters_table(names: Sequence[str] = ("letters-36", "letters-34", "letters-6
         runs = read_alphabets(name, folder)
         if not runs:  # not measured yet
             continue
-        whole, merged = ([run[key]["whole"] for run in runs] for key in ("fresh", "fresh_alike"))
+        whole, merged = (mean_and_interval([run[key] for run in runs]) for key in ("fresh", "fresh_alike"))
         counted: dict[str, int] = {}
         for true, said, count in (row for run in runs for row in run["confusions"]):
             pair = " ".join(sorted((true, said)))
             counted[pair] = counted.get(pair, 0) + count
         most = sorted(counted, key=lambda pair: -counted[pair])[:3]
         said = ", ".join(f"{pair} ({counted[pair]:,})" for pair in most)
-        lines.append(f"| {name} | {mean_and_range(whole)} | {mean_and_range(merged)} | {said} |")
+        lines.append(f"| {name} | {whole} | {merged} | {said} |")
     return "\n".join(lines)
 
 
@@ -55,8 +55,8 @@ def columns_table(folder: Path | None = None) -> str:
     names |= {"repeated": "with equal neighbours", "not_repeated": "without", "fresh": "all"}
     lines = ["| fresh captchas | how many | read whole |", "| --- | --: | --- |"]
     for name, said in ((name, said) for name, said in names.items() if name in runs[0]):
-        shares = [run[name]["whole"] for run in runs]
-        lines.append(f"| {said} | {runs[0][name]['captchas']:,} | {mean_and_range(shares)} |")
+        shares = mean_and_interval([run[name] for run in runs])
+        lines.append(f"| {said} | {runs[0][name]['captchas']:,} | {shares} |")
     return "\n".join(lines)
 
 
@@ -70,7 +70,7 @@ def transfer_table(folder: Path | None = None) -> str:
         cells = []
         for start in ("transfer", "nothing"):
             arms = [arm for run in runs for arm in run["arms"] if (arm["start"], arm["captchas"]) == (start, count)]
-            cells.append(mean_and_range([arm["fresh"]["whole"] for arm in arms]))
+            cells.append(mean_and_interval([arm["fresh"] for arm in arms]))
         lines.append(f"| {count:,} | {arms[0]['steps'][-1]:,} | {cells[0]} | {cells[1]} |")
     return "\n".join(lines)
 

@@ -117,8 +117,13 @@ def mean_and_range(shares: Sequence[float]) -> str:
 
 def with_interval(result: dict) -> str:
     """The share of fresh captchas read whole: the mean of the seeds, and the outer ends of their intervals."""
-    low, high = min(of_runs(result, "fresh", "low")), max(of_runs(result, "fresh", "high"))
-    return f"{100 * np.mean(of_runs(result, 'fresh', 'whole')):.2f} % ({100 * low:.2f} to {100 * high:.2f})"
+    return mean_and_interval([run["fresh"] for run in result["runs"]])
+
+
+def mean_and_interval(found: Sequence[dict]) -> str:
+    """The same for scores of any kind, one for each seed."""
+    low, high = min(score["low"] for score in found), max(score["high"] for score in found)
+    return f"{100 * np.mean([score['whole'] for score in found]):.2f} % ({100 * low:.2f} to {100 * high:.2f})"
 
 
 def pictures(result: dict) -> str:
