@@ -100,9 +100,7 @@ def test_pictures_are_drawn_in_colour_or_gray():
 def test_test_and_fresh_captchas_are_scored(monkeypatch):
     monkeypatch.setattr(program, "fresh_texts", lambda used, seeds: fresh_texts(used, 6, seeds=seeds))
     drawn = draw_texts(20, 0)
-    found = program.scores(
-        lambda images: np.zeros((len(images), 4), int), (20, 40), 1, [("0000", 0), ("0123", 0)], drawn
-    )
+    found = program.scores(lambda images: np.zeros((len(images), 4), int), (20, 40), 1, ["0000", "0123"], drawn)
     assert found["test"]["whole"] == 0.5 and found["test"]["digit_0"] == 1.0
     assert found["fresh"]["captchas"] == 6
 
