@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import hashlib
 import json
 import math
@@ -244,6 +245,15 @@ class Watch:
         if os.name == "posix":  # a killed program keeps its number for a while, but loses its children at once
             return os.getppid() != self.launcher
         return not psutil.pid_exists(self.launcher)
+
+
+def _end_with_launcher() -> None:
+    """Let Linux kill this process when the program that started it is gone.
+
+    While TensorFlow connects to the other workers, it holds Python's lock, and no `Watch` can look after anything.
+    """
+    if sys.platform == "linux" and "COURSE_LAUNCHER" in os.environ:
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG, see man 2 prctl
 
 
 def launch(workers: int, arguments: Sequence[str], first_port: int = 0, pin: bool = False) -> None:
@@ -588,6 +598,7 @@ def main() -> None:
     if "TF_CONFIG" in os.environ:
         addresses, index = cluster(os.environ["TF_CONFIG"])
         code = 0
+        _end_with_launcher()
         try:
             work(options, addresses, index)
             time.sleep(0 if index == 0 else 1)  # the first worker may still be fetching the last numbers
