@@ -16,12 +16,11 @@ import numpy as np
 
 from utils.code import code_of as code_of  # notebook 05 takes it from here
 from utils.fast import keras
-from utils.files import CourseError, brief, cause, read_json, require, shown, write_aside, write_json
+from utils.files import MEND_HISTORY, CourseError, brief, cause, read_json, require, shown, write_aside, write_json
 from utils.model import TRAIN, load_model, save_model
 from utils.workspace import held
 
 MODEL, HISTORY, CHECKPOINT = "alexnet.keras", "history.json", "checkpoint"
-MEND = "delete this file only; the model beside it stays."  # what to do about a damaged history
 _kept: dict[Path, ExitStack] = {}  # the folders in which this process trains
 
 
@@ -117,7 +116,7 @@ def _finished(network: keras.Model, folder: Path, settings: dict) -> list[dict]:
         return []  # a model with a checkpoint and no history: `finish` was killed between its two files
     found = {"settings": {}, "epochs": []}
     if (folder / HISTORY).exists():
-        found = read_json(folder / HISTORY, MEND, settings=dict, epochs=list)
+        found = read_json(folder / HISTORY, MEND_HISTORY, settings=dict, epochs=list)
     if found["settings"] == _as_json(settings):
         size = tuple(network.input_shape[1:3])
         outputs = network.outputs

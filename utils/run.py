@@ -26,7 +26,7 @@ from papermill.exceptions import PapermillExecutionError
 from PIL import Image
 
 from utils import numbers
-from utils.files import REPO, CourseError, cause, read_json, require, shown, write_aside
+from utils.files import MEND_HISTORY, REPO, CourseError, cause, read_json, require, shown, write_aside
 from utils.parameters import PARAMETERS, check_names, check_parameters, value_of
 from utils.progress import fraction_of
 from utils.workspace import open_workspace, outside_course
@@ -372,7 +372,7 @@ def _say_accuracy(model: Path) -> None:
     """Say how well the trained model reads the test captchas."""
     history = model / "history.json"
     if history.exists():
-        epochs = read_json(history, "delete this file only; the model beside it stays.", epochs=list)["epochs"]
+        epochs = read_json(history, MEND_HISTORY, epochs=list)["epochs"]
         whole = epochs[-1].get("test_whole") if epochs and isinstance(epochs[-1], dict) else None
         if isinstance(whole, float | int):
             print(f"The model reads {whole:.1%} of the test captchas whole ({shown(model)}).")
