@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from utils.captchas import DIGITS
 from utils.figures import RIGHT, WRONG, losses_on_a_log_axis
 from utils.model import keras
+from utils.training import pure_loss
 
 PAUSE = 10  # seconds between two pictures within an epoch
 SMOOTHED = 20  # the loss of single steps jumps: the mean of so many is drawn
@@ -47,7 +48,7 @@ class LiveCurves(keras.callbacks.Callback):
         self.epoch, self.total = epoch, 0.0
 
     def on_train_batch_end(self, batch, logs):
-        total = float(logs["loss"]) * (batch + 1)  # Keras gives the mean over the epoch so far
+        total = pure_loss(logs) * (batch + 1)  # Keras gives the mean over the epoch so far
         self.steps.append((self.epoch + (batch + 1) / self.params["steps"], max(total - self.total, 1e-6)))
         self.total = total
         if time.monotonic() - self.drawn > PAUSE:

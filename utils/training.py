@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -123,7 +123,7 @@ class _Loss(keras.losses.Loss):
     """A function of labels and logits such as `cross_entropy`, as Keras wants it: labels may come as a column."""
 
     def __init__(self, function: Callable):
-        super().__init__()
+        super().__init__(name="loss")
         self.function = function
 
     def call(self, y_true, y_pred):
@@ -155,14 +155,26 @@ def compile_model(
     require(in_range, f"label_smoothing is {label_smoothing}, but must be at least 0 and below 1.")
     outputs = len(model.outputs)
     losses = [_Loss(partial(loss, smoothing=label_smoothing)) for _ in range(outputs)]
+    # Keras's own "loss" has the penalty of weight decay in it, which no loss of unseen captchas has: see `pure_loss`.
+    pure = [[keras.metrics.MeanMetricWrapper(each, name="pure_loss")] for each in losses]
     optimizer = FusedAdam(rates(learning_rate, epochs, steps))
-    model.compile(optimizer, loss=losses, loss_weights=[1 / outputs] * outputs)
+    model.compile(optimizer, loss=losses, loss_weights=[1 / outputs] * outputs, metrics=pure)
+
+
+def pure_loss(logs: Mapping[str, float]) -> float:
+    """The mean loss of the outputs in what Keras logs while it trains, without the penalty of weight decay.
+
+    Only models that `compile_model` made ready log it; for others it is their whole loss.
+    """
+    outputs = [value for name, value in logs.items() if name.endswith("pure_loss")]
+    return float(sum(outputs) / len(outputs)) if outputs else float(logs["loss"])
 
 
 class Evaluation(keras.callbacks.Callback):
     """After every epoch, add to the history how well held-out captchas are read, and keep a progress bar going.
 
-    Adds ``test_loss`` (the mean cross-entropy), ``test_digit_0``, ``test_digit_1``, ... and ``test_whole`` (accuracies,
+    ``loss``, that of training, loses the penalty of weight decay, so that it can be held against the others. Adds
+    ``test_loss`` (the mean cross-entropy), ``test_digit_0``, ``test_digit_1``, ... and ``test_whole`` (accuracies,
     0 to 1), ``learning_rate`` and ``seconds`` (of training, without the evaluation).
 
     Args:
@@ -198,6 +210,7 @@ class Evaluation(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs):
         logs["seconds"] = time.monotonic() - self.started
+        logs["loss"] = pure_loss(logs)
         logs |= evaluate(self.model, self.images, self.labels, self.of)
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
         self.note = f"epoch {epoch + 1}: {logs[f'{self.of}_whole']:.1%} read whole"

@@ -77,6 +77,18 @@ def test_the_loss_is_the_mean_of_the_four():
     assert loss == pytest.approx(20 / 4, abs=1e-3)
 
 
+@pytest.mark.parametrize("length", [1, 4])
+def test_the_training_loss_has_no_penalty_in_it(length):
+    """Before the first step every output gives each digit the same chance, and large weights cost a lot."""
+    network = alexnet(SIZE, length=length, fc_units=16, weight_decay=0.1)
+    training.compile_model(network, 1e-12, 1, 1)
+    pictures, labels = np.zeros((2, *SIZE, 1), "float32"), [np.array([3, 7])] * length
+    logs = network.fit(pictures, labels, batch_size=2, verbose=0).history
+    logs = {name: values[0] for name, values in logs.items()}
+    assert logs["loss"] > 100
+    assert training.pure_loss(logs) == pytest.approx(np.log(10), abs=1e-4)
+
+
 def test_scores_of_a_model_that_always_says_the_same():
     network = alexnet(SIZE, fc_units=16)
     for place in range(4):
