@@ -97,6 +97,7 @@ def machine() -> dict[str, object]:
         "cores": cores(),
         "avx512": "avx512f" in cpu_flags(),
         "bfloat16": native_bfloat16(),
+        "amx": "amx_bf16" in cpu_flags(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "tensorflow": _installed("tensorflow"),

@@ -153,7 +153,7 @@ def test_the_machine_is_told_without_names():
     import socket
 
     found = machine.machine()
-    assert list(found) == ["cores", "avx512", "bfloat16", "system", "python", "tensorflow", "keras"]
+    assert list(found) == ["cores", "avx512", "bfloat16", "amx", "system", "python", "tensorflow", "keras"]
     assert found["cores"] >= 1 and found["python"].startswith("3.")
     assert socket.gethostname() not in str(found) and getpass.getuser() not in str(found)
 
