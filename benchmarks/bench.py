@@ -23,7 +23,7 @@ from pathlib import Path
 import psutil
 
 from utils.captchas import DIGITS, draw_texts, write_captchas
-from utils.files import REPO, write_aside, write_json
+from utils.files import REPO, write_json
 from utils.machine import best, cores, cpu_flags, fastest_dtype, gflop, machine
 
 # Rows, inner length and columns of matrix products: squares, and the convolutions conv2 and conv4 of a batch of 64.
@@ -355,9 +355,7 @@ def rows_of_growth(folder: Path, recipe: dict, loop: float, sizes: list[int]) ->
 
 def draw_growth(rows: list[dict], path: Path = PICTURE) -> None:
     """Draw speed and memory against the size of the data set, of the rows from `rows_of_growth`."""
-    import matplotlib.pyplot as plt  # here, so that the processes that are measured do not load it
-
-    from utils import figures_results
+    from utils import figures_results  # here, so that the processes that are measured do not load matplotlib
 
     grown = [(*row["what"].split(), row) for row in rows if re.fullmatch(r"(draw|write|feed) [\d,]+", row["what"])]
     counts = list(dict.fromkeys(int(count.replace(",", "")) for _, count, _ in grown))
@@ -366,9 +364,7 @@ def draw_growth(rows: list[dict], path: Path = PICTURE) -> None:
         for key in ("value", "peak_mb")
     )
     figures_results.plot_sizes(speeds, memory, counts)
-    with write_aside(path) as part:
-        plt.savefig(part, format="png", dpi=120, metadata={"Software": None})
-    plt.close()
+    figures_results.save_picture(path, dpi=120)
 
 
 def main() -> None:

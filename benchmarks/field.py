@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from utils import numbers, results
-from utils.files import REPO, shown, write_aside
+from utils.files import REPO, shown
 
 PAGE = REPO / "docs" / "field.md"
 PICTURE = REPO / "docs" / "field.png"
@@ -14,14 +14,10 @@ PICTURE = REPO / "docs" / "field.png"
 
 def draw() -> None:
     """Draw every recipe and every other network that was measured: what it costs, and how many captchas it misreads."""
-    import matplotlib.pyplot as plt  # here, since drawing processes import this module too
-
-    from utils import figures_results
+    from utils import figures_results  # here, since drawing processes import this module too
 
     figures_results.plot_field(results.field())
-    with write_aside(PICTURE) as part:
-        plt.savefig(part, format="png", dpi=150, metadata={"Software": None})
-    plt.close()
+    figures_results.save_picture(PICTURE, dpi=150)
 
 
 def main() -> None:

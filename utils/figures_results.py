@@ -6,6 +6,7 @@ They draw into a new pyplot figure and return nothing, so that a notebook shows 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
@@ -16,6 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogFormatter, LogLocator, NullLocat
 
 from utils.captchas import DIGITS
 from utils.figures import RIGHT, WRONG, mark_chance, show_picture
+from utils.files import write_aside
 from utils.scores import Calibration, Group, wilson_interval
 
 if TYPE_CHECKING:  # one needs TensorFlow
@@ -26,6 +28,14 @@ if TYPE_CHECKING:  # one needs TensorFlow
 
 PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind a number that a line may cross
 LOWEST = 1e-4  # an error rate of zero has no place on a logarithmic scale: it is drawn here
+
+
+def save_picture(path: Path, dpi: int) -> None:
+    """Write the figure that was drawn last to a PNG file, the same bytes for the same figure, and close it."""
+    with write_aside(path) as part:
+        plt.savefig(part, format="png", dpi=dpi, metadata={"Software": None})
+    plt.close()
+
 
 # Notebook 07
 
