@@ -25,25 +25,29 @@ def score_letters(
 ) -> dict[str, object]:
     """The scores of a model on its test captchas and on fresh ones, and its confusions on the fresh ones.
 
+    Fresh captchas are scored twice: read once as they are, and read by the average of five shifts.
+
     Args:
         look: how the captchas are drawn, if not as usual, see `utils.captchas.look_of`.
     """
     from utils.alphabets import alike
     from utils.fresh import fresh_captchas, fresh_texts
-    from utils.model import probabilities
+    from utils.model import averaged_probabilities, probabilities
     from utils.scores import confusion_matrices, confusions, right_places
 
     texts = fresh_texts(used, seeds=DRAWN_WITH, chars=chars, length=labels.shape[1])
-    pairs = [
-        (probabilities(model, some).argmax(axis=-1), truth)
+    parts = [
+        (probabilities(model, some).argmax(axis=-1), averaged_probabilities(model, some).argmax(axis=-1), truth)
         for some, truth in fresh_captchas(texts, images.shape[1:3], chars=chars, **look)
     ]
-    read, truth = map(np.concatenate, zip(*pairs, strict=True))
+    read, averaged, truth = map(np.concatenate, zip(*parts, strict=True))
     matrix = confusion_matrices(read, truth, len(chars)).sum(axis=0)
     return {
         "test": score(right_places(probabilities(model, images).argmax(axis=-1), labels)),
         "fresh": score(right_places(read, truth)),
         "fresh_alike": score(right_places(alike(read, chars), alike(truth, chars))),
+        "fresh_averaged": score(right_places(averaged, truth)),
+        "fresh_averaged_alike": score(right_places(alike(averaged, chars), alike(truth, chars))),
         "wrong": int((read != truth).sum()),
         "confusions": [[chars[true], chars[said], count] for true, said, count in confusions(matrix)[:40]],
     }
@@ -55,7 +59,8 @@ def report(name: str, result: dict[str, object]) -> None:
     most = ", ".join(f"{true} as {said} {count}" for true, said, count in result["confusions"][:6])
     print(
         f"{name}, seed {result['seed']}: {fresh['whole']:.2%} of {fresh['captchas']:,} fresh captchas read whole "
-        f"({fresh['low']:.2%} to {fresh['high']:.2%}), {merged['whole']:.2%} with what looks alike counted as one; "
+        f"({fresh['low']:.2%} to {fresh['high']:.2%}), {merged['whole']:.2%} with what looks alike counted as one "
+        f"(five looks: {result['fresh_averaged']['whole']:.2%} and {result['fresh_averaged_alike']['whole']:.2%}); "
         f"{result['wrong']:,} wrong characters: {most}; after {result['minutes']} minutes of training",
         flush=True,
     )

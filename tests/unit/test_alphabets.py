@@ -104,9 +104,10 @@ def test_confusions_and_look_alikes_are_counted(monkeypatch):
     monkeypatch.setattr(fresh, "fresh_texts", lambda *_, **__: [])
     monkeypatch.setattr(fresh, "fresh_captchas", lambda *_, **__: [(images, truth)])
     monkeypatch.setattr(model, "probabilities", lambda *_: np.eye(36)[said])
+    monkeypatch.setattr(model, "averaged_probabilities", lambda *_: np.eye(36)[truth])
     scores = letters.score_letters(None, images, truth, [], ALPHANUMERIC)
     assert scores["fresh"]["whole"] == scores["test"]["whole"] == pytest.approx(1 / 3)
-    assert scores["fresh_alike"]["whole"] == 1.0
+    assert scores["fresh_alike"]["whole"] == scores["fresh_averaged"]["whole"] == 1.0
     assert scores["wrong"] == 3 and scores["confusions"] == [["0", "O", 3]]
 
 
