@@ -25,7 +25,7 @@ RECIPES = (
     "quick",
     "long",
     "default",
-    "default-decay",
+    "default-no-decay",
     "catch-up",
     "bent",
 )  # those for the whole course, in tables

@@ -134,8 +134,8 @@ def test_every_recipe_can_be_read():
         assert accuracy.read_recipe(path.stem).keys() <= accuracy.known_parameters().keys()
     with pytest.raises(
         CourseError,
-        match=r"There is no recipe 'best'\. There are: bent, catch-up, default, default-decay, letters-34, letters-36, "
-        r"letters-62, long, quick, short, small",
+        match=r"There is no recipe 'best'\. There are: bent, catch-up, default, default-no-decay, letters-34, "
+        r"letters-36, letters-62, long, quick, short, small",
     ):
         accuracy.read_recipe("best")
 
