@@ -111,7 +111,7 @@ def replay(folder):
         "--nbval", "--nbval-sanitize-with", str(REPO / "tests" / "nbval.cfg"), "--nbval-cell-timeout", "600",
         *map(str, sorted(folder.glob("*.ipynb"))),
     ]  # fmt: skip
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=1800)
 
 
 class Again(NamedTuple):
