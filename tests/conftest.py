@@ -67,7 +67,7 @@ class Course(NamedTuple):
 def run_course(folder: Path, *arguments: str, timeout: int = 1800) -> subprocess.CompletedProcess:
     """Call ``python -m utils.run`` as a user does, but from ``folder``, which is not the repository.
 
-    In a slow hour the course takes up to ten minutes at its small values: the limit only ends what hangs.
+    In a slow hour the course takes 13 minutes at its small values: the limit only ends what hangs.
     """
     command = [sys.executable, "-m", "utils.run", *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout)
