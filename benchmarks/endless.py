@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -48,19 +48,14 @@ def drawings(
 
 def train(values: dict[str, object], seed: int) -> dict[str, object]:
     """Train on fresh drawings with these parameters, and score the model like that of any recipe."""
-    from utils import augment, machine, model, training
-    from utils.model import keras
+    from utils import augment, model
     from utils.quiet import tf
 
-    size = (values["image_height"], values["image_width"])
-    strides = (values["stride_down"], values["stride_across"])
-    batch_size, epochs = values["batch_size"], values["epochs"]
-    keras.utils.set_random_seed(seed)
-    keras.config.set_dtype_policy(machine.fastest_dtype())
+    size, batch_size = (values["image_height"], values["image_width"]), values["batch_size"]
+    start(seed)
     chars, length, look = values["chars"], values["length"], {name: values[name] for name in USUAL}
     held_out, texts = split_texts(values["captcha_count"], values["test_count"], seed, chars, length)
     tests = fresh_captchas([(text, seed) for text in held_out], size, chars=chars, **look)
-    images, labels = map(np.concatenate, zip(*tests, strict=True))
     signature = (tf.TensorSpec((batch_size, *size, 1), tf.uint8), tf.TensorSpec((batch_size, length), tf.int64))
     batches = tf.data.Dataset.from_generator(
         lambda: drawings(texts, seed, size, batch_size, chars, **look), output_signature=signature
@@ -74,23 +69,55 @@ def train(values: dict[str, object], seed: int) -> dict[str, object]:
         images = tf.ensure_shape(model.scaled(images), [batch_size, *size, 1])
         return images, tuple(tf.unstack(labels, axis=1))
 
-    batches = batches.enumerate().map(prepared)
-    steps = len(texts) // batch_size
+    batches = batches.enumerate().map(prepared).prefetch(2)
+    images, labels = map(np.concatenate, zip(*tests, strict=True))
+    return train_on(batches, len(texts) // batch_size, values, seed, (images, labels), held_out + texts)
+
+
+def start(seed: int) -> None:
+    """Begin as a notebook does: with this seed, and in the number format that is fastest here."""
+    from utils import machine
+    from utils.model import keras
+
+    keras.utils.set_random_seed(seed)
+    keras.config.set_dtype_policy(machine.fastest_dtype())
+
+
+def train_on(
+    batches: Iterable,
+    steps: int,
+    values: dict[str, object],
+    seed: int,
+    held_out: tuple[np.ndarray, np.ndarray],
+    used: Sequence[str],
+) -> dict[str, object]:
+    """Train the recipe's network on these batches, and score it like that of any recipe.
+
+    Args:
+        batches: a dataset without end, with elements as of `utils.training.training_batches`.
+        steps: how many of them are an epoch.
+        held_out: test pictures and their labels.
+        used: the texts of training and test captchas: fresh ones have others.
+    """
+    from utils import machine, model, training
+
+    size, strides = (values["image_height"], values["image_width"]), (values["stride_down"], values["stride_across"])
+    chars, length, epochs = values["chars"], values["length"], values["epochs"]
     names = ("fc_units", "batch_norm", "dropout", "weight_decay")
     network = model.alexnet(size, len(chars), length, strides=strides, **{name: values[name] for name in names})
     training.compile_model(network, values["learning_rate"], epochs, steps, values["label_smoothing"])
     history = network.fit(
-        batches.prefetch(2),
+        batches,
         epochs=epochs,
         steps_per_epoch=steps,
         verbose=0,
         shuffle=False,
-        callbacks=[training.Evaluation(images, labels)],
+        callbacks=[training.Evaluation(*held_out)],
     )
     minutes = round(sum(history.history["seconds"]) / 60, 2)
-    cost = 3 * machine.gflop(network) * epochs * steps * batch_size / 1000
+    cost = 3 * machine.gflop(network) * epochs * steps * values["batch_size"] / 1000
     about = {"seed": seed, "minutes": minutes, "tflop": round(cost, 1), "fresh_seeds": list(DRAWN_WITH)}
-    return about | score_model(network, images, labels, held_out + texts, chars, **look)
+    return about | score_model(network, *held_out, used, chars, **{name: values[name] for name in USUAL})
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """The measured accuracies in ``results/``, and their tables.
 
 Those of recipes are written by ``python -m benchmarks.accuracy`` into ``results/accuracy``, those of other people's
-networks by ``python -m benchmarks.peers`` into ``results/peers``: one file each, with one run a seed. Results that are
-not there yet are left out of the tables.
+networks by ``python -m benchmarks.peers`` into ``results/peers``, what did not help by ``python -m benchmarks.tried``
+into ``results/tried``: one file each, with one run a seed. Results that are not there yet are left out of the tables.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from utils.files import REPO, CourseError, read_json, shown
 RESULTS = REPO / "results" / "accuracy"
 PEERS = REPO / "results" / "peers"
 ALPHABETS = REPO / "results" / "alphabets"
-TRIED = REPO / "results" / "tried.json"
+TRIED = REPO / "results" / "tried"
 RECIPES = (
     "short",
     "quick",
@@ -46,7 +46,7 @@ def read_results(*names: str, folder: Path | None = None) -> list[dict]:
     if missing:
         raise CourseError(
             f"There is no result for {missing[0]!r} in {shown(folder or RESULTS)}: "
-            f"run python -m benchmarks.{'peers' if folder == PEERS else 'accuracy'} {missing[0]}"
+            f"run python -m benchmarks.{(folder or RESULTS).name} {missing[0]}"
         )
     found = [read_json((folder or RESULTS) / f"{name}.json", mend="fetch the course again.") for name in names]
     return [result | {"parameters": UNSAID | result["parameters"]} for result in found]
@@ -230,10 +230,10 @@ def peers_settings() -> str:
     return "\n".join(lines)
 
 
-def tried_table() -> str:
-    """What was tried and did not help, from ``results/tried.json``, as a Markdown table."""
-    lines = ["| tried | pictures | epochs | misread without it | misread with it |", "| --- | --: | --: | --: | --: |"]
-    for row in read_json(TRIED, mend="fetch the course again.")["rows"]:
-        size, shares = f"{row['image']} x {row['image']}", f"{row['without']:.1%} | {row['with']:.1%}"
-        lines.append(f"| {row['what']} | {size} | {row['epochs']} | {shares} |")
+def tried_table(base: str = "small", folder: Path = TRIED) -> str:
+    """What was tried and did not help, beside the recipe that was changed by it, as a Markdown table."""
+    without = with_interval(read_results(base)[0])
+    lines = ["| tried | read without it | read with it |", "| --- | --: | --: |"]
+    for result in read_results(*(path.stem for path in sorted(folder.glob("*.json"))), folder=folder):
+        lines.append(f"| {result['parameters']['tried']} | {without} | {with_interval(result)} |")
     return "\n".join(lines)

@@ -9,7 +9,7 @@ import pytest
 from conftest import SIZE
 from PIL import Image, ImageDraw
 
-from benchmarks import accuracy, bench, catch_up, endless, field
+from benchmarks import accuracy, bench, catch_up, endless, field, tried
 from utils import numbers, results
 from utils.captchas import DIGITS, draw_captcha, draw_texts
 from utils.files import REPO, CourseError
@@ -18,7 +18,7 @@ from utils.machine import gflop
 from utils.model import alexnet, load_compact, probabilities
 from utils.pictures import gray
 from utils.prepare import CATCH_UP
-from utils.results import RESULTS, cost_table, mean_and_range, read_results
+from utils.results import RESULTS, TRIED, cost_table, mean_and_range, read_results
 from utils.scores import whole_accuracy
 
 
@@ -237,6 +237,33 @@ def test_endless_drawings_come_never_again():
     assert sorted(said[:4]) == sorted(said[4:]) == texts
     assert len({image.tobytes() for images, _ in first for image in images}) == 8
     assert np.array_equal(first[0][0][0, ..., 0], gray(draw_captcha(said[0], "endless 0 0"), SIZE))
+
+
+def test_each_attempt_changes_the_pictures_as_it_says():
+    """On three pictures, each of one gray, whose four labels are 0, 1 or 2: who is where in the result?"""
+    grays = [-0.5, 0.0, 0.5]
+    images = np.ones((3, 40, 80, 1), "float32") * np.reshape(grays, (3, 1, 1, 1)).astype("float32")
+    labels, seed = tuple(np.arange(3) for _ in range(4)), np.array([0, 1], np.int64)
+    changed = {name: change(images, labels, seed) for name, (_, change) in tried.ATTEMPTS.items() if change}
+    for name, (pictures, said) in changed.items():
+        assert pictures.shape == images.shape and len(said) == 4, name
+    pictures, said = changed["splice"]
+    assert [np.unique(half).tolist() for half in np.split(pictures, 2, axis=2)] == [grays, grays]
+    for picture, *places in zip(np.asarray(pictures), *map(np.asarray, said), strict=True):
+        assert [grays[place] for place in places] == picture[0, [0, 39, 40, 79], 0].tolist() and len(set(places)) == 2
+    pictures, said = changed["erase"]
+    assert [int((picture == 1).sum()) for picture in np.asarray(pictures)] == [10 * 10] * 3
+    pictures, said = changed["overlay"]
+    assert np.allclose(np.asarray(pictures)[:, 0, 0, 0], [-0.3, -0.1, 0.4]) and np.array_equal(said, labels)
+
+
+def test_attempts_are_measured_beside_the_recipe_as_it_is():
+    base = accuracy.known_parameters() | accuracy.read_recipe(tried.BASE)
+    for path in sorted(TRIED.glob("*.json")):
+        said, _ = tried.ATTEMPTS[path.stem]
+        found = read_results(path.stem, folder=TRIED)[0]
+        assert found["parameters"] == base | {"tried": said} and found["runs"], f"measure {path.stem} again"
+        assert f"| {said} | " in results.tried_table()
 
 
 def test_the_model_that_comes_with_the_course_is_small_and_as_good_as_said():
