@@ -7,6 +7,7 @@ results go to ``results/tried``.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from functools import partial
 
 from benchmarks.accuracy import known_parameters, read_recipe, report, save
@@ -58,7 +59,7 @@ ATTEMPTS = {  # what is said of it, and what it does; None for what `augment` it
 }
 
 
-def train(values: dict[str, object], change, seed: int) -> dict[str, object]:
+def train(values: dict[str, object], change: Callable | None, seed: int) -> dict[str, object]:
     """Train with these parameters and this change of each batch, and score the model like that of any recipe."""
     workspace, size = f"workspace/accuracy/{BASE}-{seed}", (values["image_height"], values["image_width"])
     folders, length = open_workspace(workspace), values["length"]

@@ -259,10 +259,10 @@ def test_each_attempt_changes_the_pictures_as_it_says():
 
 def test_attempts_are_measured_beside_the_recipe_as_it_is():
     base = accuracy.known_parameters() | accuracy.read_recipe(tried.BASE)
-    for path in sorted(TRIED.glob("*.json")):
-        said, _ = tried.ATTEMPTS[path.stem]
-        found = read_results(path.stem, folder=TRIED)[0]
-        assert found["parameters"] == base | {"tried": said} and found["runs"], f"measure {path.stem} again"
+    assert {path.stem for path in TRIED.glob("*.json")} == set(tried.ATTEMPTS)
+    for name, (said, _) in tried.ATTEMPTS.items():
+        found = read_results(name, folder=TRIED)[0]
+        assert found["parameters"] == base | {"tried": said} and found["runs"], f"measure {name} again"
         assert f"| {said} | " in results.tried_table()
 
 
