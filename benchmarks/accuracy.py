@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +68,52 @@ def train_and_score(
     about = {"seed": seed, "minutes": minutes, "tflop": round(cost, 1), "fresh_seeds": list(DRAWN_WITH)}
     held_out = read_records(folders.records, "test", size, length)
     return about | (scores or score_model)(model, *held_out, used, chars, **look_of(folders.captchas))
+
+
+def start(seed: int) -> None:
+    """Begin as a notebook does: with this seed, and in the number format that is fastest here."""
+    from utils import machine
+    from utils.model import keras
+
+    keras.utils.set_random_seed(seed)
+    keras.config.set_dtype_policy(machine.fastest_dtype())
+
+
+def train_on(
+    batches: Iterable,
+    steps: int,
+    values: dict[str, object],
+    seed: int,
+    held_out: tuple[np.ndarray, np.ndarray],
+    used: Sequence[str],
+) -> dict[str, object]:
+    """Train the recipe's network on these batches, and score it like that of any recipe.
+
+    Args:
+        batches: a dataset without end, with elements as of `utils.training.training_batches`.
+        steps: how many of them are an epoch.
+        held_out: test pictures and their labels.
+        used: the texts of training and test captchas: fresh ones have others.
+    """
+    from utils import machine, model, training
+
+    size, strides = (values["image_height"], values["image_width"]), (values["stride_down"], values["stride_across"])
+    chars, length, epochs = values["chars"], values["length"], values["epochs"]
+    names = ("fc_units", "batch_norm", "dropout", "weight_decay")
+    network = model.alexnet(size, len(chars), length, strides=strides, **{name: values[name] for name in names})
+    training.compile_model(network, values["learning_rate"], epochs, steps, values["label_smoothing"])
+    history = network.fit(
+        batches,
+        epochs=epochs,
+        steps_per_epoch=steps,
+        verbose=0,
+        shuffle=False,
+        callbacks=[training.Evaluation(*held_out)],
+    )
+    minutes = round(sum(history.history["seconds"]) / 60, 2)
+    cost = 3 * machine.gflop(network) * epochs * steps * values["batch_size"] / 1000
+    about = {"seed": seed, "minutes": minutes, "tflop": round(cost, 1), "fresh_seeds": list(DRAWN_WITH)}
+    return about | score_model(network, *held_out, used, chars, **{name: values[name] for name in USUAL})
 
 
 def older_painter(width: int, height: int, fonts: str) -> ImageCaptcha:

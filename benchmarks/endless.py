@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import argparse
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 
-from benchmarks.accuracy import DRAWN_WITH, known_parameters, read_recipe, report, save, score_model
+from benchmarks.accuracy import known_parameters, read_recipe, report, save, start, train_on
 from utils.captchas import DIGITS, USUAL, draw_captcha, drawing_pool, labels_of, split_texts
 from utils.fresh import fresh_captchas
 from utils.pictures import gray
@@ -74,56 +74,10 @@ def train(values: dict[str, object], seed: int) -> dict[str, object]:
     return train_on(batches, len(texts) // batch_size, values, seed, (images, labels), held_out + texts)
 
 
-def start(seed: int) -> None:
-    """Begin as a notebook does: with this seed, and in the number format that is fastest here."""
-    from utils import machine
-    from utils.model import keras
-
-    keras.utils.set_random_seed(seed)
-    keras.config.set_dtype_policy(machine.fastest_dtype())
-
-
-def train_on(
-    batches: Iterable,
-    steps: int,
-    values: dict[str, object],
-    seed: int,
-    held_out: tuple[np.ndarray, np.ndarray],
-    used: Sequence[str],
-) -> dict[str, object]:
-    """Train the recipe's network on these batches, and score it like that of any recipe.
-
-    Args:
-        batches: a dataset without end, with elements as of `utils.training.training_batches`.
-        steps: how many of them are an epoch.
-        held_out: test pictures and their labels.
-        used: the texts of training and test captchas: fresh ones have others.
-    """
-    from utils import machine, model, training
-
-    size, strides = (values["image_height"], values["image_width"]), (values["stride_down"], values["stride_across"])
-    chars, length, epochs = values["chars"], values["length"], values["epochs"]
-    names = ("fc_units", "batch_norm", "dropout", "weight_decay")
-    network = model.alexnet(size, len(chars), length, strides=strides, **{name: values[name] for name in names})
-    training.compile_model(network, values["learning_rate"], epochs, steps, values["label_smoothing"])
-    history = network.fit(
-        batches,
-        epochs=epochs,
-        steps_per_epoch=steps,
-        verbose=0,
-        shuffle=False,
-        callbacks=[training.Evaluation(*held_out)],
-    )
-    minutes = round(sum(history.history["seconds"]) / 60, 2)
-    cost = 3 * machine.gflop(network) * epochs * steps * values["batch_size"] / 1000
-    about = {"seed": seed, "minutes": minutes, "tflop": round(cost, 1), "fresh_seeds": list(DRAWN_WITH)}
-    return about | score_model(network, *held_out, used, chars, **{name: values[name] for name in USUAL})
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", help="of a recipe, which is a file in benchmarks/recipes/")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--augmented", action="store_true", help="augment the drawings, as the recipe does")
     options = parser.parse_args()
     values = known_parameters() | read_recipe(options.name)

@@ -10,8 +10,7 @@ import argparse
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks.accuracy import known_parameters, read_recipe, report, save
-from benchmarks.endless import start, train_on
+from benchmarks.accuracy import known_parameters, read_recipe, report, save, start, train_on
 from utils.augment import augment
 from utils.captchas import find_captchas, text_of
 from utils.quiet import tf
@@ -39,7 +38,8 @@ def erased(images: tf.Tensor, labels: Labels, seed: tf.Tensor) -> tuple[tf.Tenso
     height, width = images.shape[1:3]
     batch, covers = tf.shape(images)[0], []
     for side, part, axis in ((height, height // 4, 0), (width, width // 8, 1)):
-        first = tf.random.stateless_uniform([batch, 1], seed + axis, 0, side - part + 1, tf.int32)
+        own = seed + 1 + axis  # `seed` itself has decided whether this batch is changed
+        first = tf.random.stateless_uniform([batch, 1], own, 0, side - part + 1, tf.int32)
         covers.append((tf.range(side) >= first) & (tf.range(side) < first + part))
     covered = covers[0][:, :, None, None] & covers[1][:, None, :, None]
     return tf.where(covered, 1.0, images), labels
