@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from utils.files import REPO
 
 SIDE = 96  # pixels, of the pictures in the tests
 SIZE = (SIDE, SIDE)
-SMALL = REPO / "tests" / "small.yaml"
+SMALL, LETTERS = REPO / "tests" / "small.yaml", REPO / "tests" / "letters.yaml"
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +65,7 @@ class Course(NamedTuple):
     progress: str
 
 
-def run_course(folder: Path, *arguments: str, timeout: int = 1800) -> subprocess.CompletedProcess:
+def run_course(folder: Path, *arguments: str, timeout: int = 3600) -> subprocess.CompletedProcess:
     """Call ``python -m utils.run`` as a user does, but from ``folder``, which is not the repository.
 
     In a slow hour the course takes 13 minutes at its small values: the limit only ends what hangs.
@@ -73,14 +74,36 @@ def run_course(folder: Path, *arguments: str, timeout: int = 1800) -> subprocess
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout)
 
 
-@pytest.fixture(scope="session")
-def course(tmp_path_factory) -> Course:
-    """papermill runs all notebooks at the values of small.yaml, in a workspace and a folder of their own."""
-    folder = tmp_path_factory.mktemp("course")
+def run_whole_course(folder: Path, values: Path) -> Course:
+    """papermill runs all notebooks at these values, in a workspace and a folder of their own."""
     workspace, runs = folder / "workspace", folder / "runs"
-    done = run_course(folder, "-f", str(SMALL), "-p", "workspace", str(workspace), "-o", str(runs))
+    done = run_course(folder, "-f", str(values), "-p", "workspace", str(workspace), "-o", str(runs))
     assert done.returncode == 0, done.stderr[-3000:]
-    return Course(yaml.safe_load(SMALL.read_text()), workspace, runs, done.stdout, done.stderr)
+    return Course(yaml.safe_load(values.read_text()), workspace, runs, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="session")
+def whole_courses(request, tmp_path_factory):
+    """The whole course at the values that the chosen tests need. If both are needed, they run at once.
+
+    Starting TensorFlow and building networks keeps only one core busy.
+    """
+    values = {"course": SMALL, "letters": LETTERS}
+    needed = values.keys() & {fixture for item in request.session.items for fixture in item.fixturenames}
+    with ThreadPoolExecutor(len(values)) as pool:
+        yield {name: pool.submit(run_whole_course, tmp_path_factory.mktemp(name), values[name]) for name in needed}
+
+
+@pytest.fixture(scope="session")
+def course(whole_courses: dict[str, Future]) -> Course:
+    """The course with four digits, at the values of small.yaml."""
+    return whole_courses["course"].result()
+
+
+@pytest.fixture(scope="session")
+def letters(whole_courses: dict[str, Future]) -> Course:
+    """The course with five letters, at the values of letters.yaml."""
+    return whole_courses["letters"].result()
 
 
 def kill_tree(pid: int) -> None:

@@ -4,9 +4,8 @@ import re
 
 import nbformat
 import numpy as np
-import pytest
 import yaml
-from conftest import REPO, code_cells, run_course
+from conftest import LETTERS, code_cells
 
 from utils.captchas import find_captchas, text_from, text_of
 from utils.checkpoints import read_history
@@ -16,34 +15,24 @@ from utils.run import NOTEBOOKS
 from utils.scores import place_accuracies
 from utils.tfrecords import alphabet_of, read_records, same_as_file
 
-LETTERS = REPO / "tests" / "letters.yaml"
 VALUES = yaml.safe_load(LETTERS.read_text())
 CHARS, LENGTH, SIZE = VALUES["chars"], VALUES["length"], (VALUES["image_height"], VALUES["image_width"])
 
 
-@pytest.fixture(scope="module")
-def letters(tmp_path_factory):
-    """The folder in which all lessons ran: the workspace is in it, and the executed notebooks are in runs."""
-    folder = tmp_path_factory.mktemp("letters")
-    done = run_course(folder, "-f", str(LETTERS), "-p", "workspace", str(folder / "workspace"), "-o", "runs")
-    assert done.returncode == 0, done.stderr[-3000:]
-    return folder
-
-
 def test_captchas_and_records_hold_these_texts(letters):
-    paths = find_captchas(letters / "workspace" / "captchas", CHARS, LENGTH)
+    paths = find_captchas(letters.workspace / "captchas", CHARS, LENGTH)
     assert len(paths) == len({text_of(path) for path in paths}) == VALUES["captcha_count"]
-    records = letters / "workspace" / "records"
+    records = letters.workspace / "records"
     assert alphabet_of(records) == (CHARS, LENGTH)
     images, labels = read_records(records, "test", SIZE, LENGTH)
     for image, label in zip(images[::10], labels[::10], strict=True):
-        assert same_as_file(image, label, letters / "workspace" / "captchas", CHARS)
+        assert same_as_file(image, label, letters.workspace / "captchas", CHARS)
 
 
 def test_every_output_learnt_its_own_letter(letters):
     """Chance is one in eight; with 150 test captchas, 25 % is more than four standard deviations above it."""
-    model, history = letters / "workspace" / "model", read_history(letters / "workspace" / "model")
-    images, labels = read_records(letters / "workspace" / "records", "test", SIZE, LENGTH)
+    model, history = letters.workspace / "model", read_history(letters.workspace / "model")
+    images, labels = read_records(letters.workspace / "records", "test", SIZE, LENGTH)
     network = load_model(model / "alexnet.keras", SIZE, LENGTH, len(CHARS))
     read = probabilities(network, images).argmax(axis=-1)
     accuracies = place_accuracies(read, labels)
@@ -58,7 +47,7 @@ def test_every_output_learnt_its_own_letter(letters):
 def test_what_is_printed_speaks_of_these_characters(letters):
     printed = {}
     for notebook in NOTEBOOKS:
-        nb = nbformat.read(letters / "runs" / notebook.name, as_version=4)
+        nb = nbformat.read(letters.runs / notebook.name, as_version=4)
         printed[notebook.name[:2]] = "".join(
             output.text for cell in code_cells(nb) for output in cell.outputs if output.output_type == "stream"
         )
