@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+import matplotlib
 import pytest
 import yaml
 
@@ -20,6 +21,7 @@ from utils.files import REPO
 SIDE = 96  # pixels, of the pictures in the tests
 SIZE = (SIDE, SIDE)
 SMALL, LETTERS = REPO / "tests" / "small.yaml", REPO / "tests" / "letters.yaml"
+OTHER_FONT = str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf")
 
 
 @pytest.fixture(scope="session")
@@ -74,10 +76,10 @@ def run_course(folder: Path, *arguments: str, timeout: int = 3600) -> subprocess
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout)
 
 
-def run_whole_course(folder: Path, values: Path) -> Course:
+def run_whole_course(folder: Path, values: Path, *more: str) -> Course:
     """papermill runs all notebooks at these values, in a workspace and a folder of their own."""
     workspace, runs = folder / "workspace", folder / "runs"
-    done = run_course(folder, "-f", str(values), "-p", "workspace", str(workspace), "-o", str(runs))
+    done = run_course(folder, "-f", str(values), "-p", "workspace", str(workspace), "-o", str(runs), *more)
     assert done.returncode == 0, done.stderr[-3000:]
     return Course(yaml.safe_load(values.read_text()), workspace, runs, done.stdout, done.stderr)
 
@@ -88,10 +90,10 @@ def whole_courses(request, tmp_path_factory):
 
     Starting TensorFlow and building networks keeps only one core busy.
     """
-    values = {"course": SMALL, "letters": LETTERS}
-    needed = values.keys() & {fixture for item in request.session.items for fixture in item.fixturenames}
-    with ThreadPoolExecutor(len(values)) as pool:
-        yield {name: pool.submit(run_whole_course, tmp_path_factory.mktemp(name), values[name]) for name in needed}
+    given = {"course": [SMALL], "letters": [LETTERS, "-p", "fonts", OTHER_FONT]}
+    needed = given.keys() & {fixture for item in request.session.items for fixture in item.fixturenames}
+    with ThreadPoolExecutor(len(given)) as pool:
+        yield {name: pool.submit(run_whole_course, tmp_path_factory.mktemp(name), *given[name]) for name in needed}
 
 
 @pytest.fixture(scope="session")
@@ -102,7 +104,7 @@ def course(whole_courses: dict[str, Future]) -> Course:
 
 @pytest.fixture(scope="session")
 def letters(whole_courses: dict[str, Future]) -> Course:
-    """The course with five letters, at the values of letters.yaml."""
+    """The course with five letters in another font, at the values of letters.yaml."""
     return whole_courses["letters"].result()
 
 

@@ -249,17 +249,25 @@ def _tensorflow():
 
 
 def time_steps(
-    batch_size: int, size: tuple[int, int], fc_units: int, steps: int = 8, strides: tuple[int, int] = (4, 4)
+    batch_size: int,
+    size: tuple[int, int],
+    fc_units: int,
+    steps: int = 8,
+    strides: tuple[int, int] = (4, 4),
+    classes: int = 10,
+    length: int = 4,
 ) -> float:
     """Seconds that one step of the real training takes here, with pictures of noise.
 
-    It trains the course's AlexNet in `fastest_dtype` for a few steps after the first ones, which are slow because they
-    compile, and takes the median: one disturbed step does not count.
+    It trains the course's AlexNet, with weight decay, in `fastest_dtype` for a few steps after the first ones, which
+    are slow because they compile, and takes the median: one disturbed step does not count.
 
     Args:
         size: height and width of the pictures.
         steps: how many are timed.
         strides: how far the first layer moves, down and across, in pixels: half of it is twice the work.
+        classes: how many characters there are to choose from.
+        length: how many characters a text has.
 
     Raises:
         CourseError: TensorFlow cannot be loaded.
@@ -273,12 +281,13 @@ def time_steps(
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(fastest_dtype())
     try:
-        network = alexnet(size, fc_units=fc_units, strides=strides)
+        network = alexnet(size, classes, length, fc_units, weight_decay=0.0005, strides=strides)
     finally:
         keras.config.set_dtype_policy(before)
     compile_model(network, 0.001, 10, 10)
     images = tf.random.stateless_uniform([batch_size, *size, 1], (0, 0), -1.0, 1.0)
-    labels = tuple(tf.random.stateless_uniform([batch_size], (0, place), 0, 10, tf.int64) for place in range(4))
+    places = range(length)
+    labels = tuple(tf.random.stateless_uniform([batch_size], (0, at), 0, classes, tf.int64) for at in places)
     times = []
     tick = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: times.append(time.perf_counter()))
     batches = tf.data.Dataset.from_tensors((images, labels)).repeat()

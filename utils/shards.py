@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -49,15 +49,23 @@ def drawing(texts: tuple[str, ...], seed: int, number: int) -> tuple[str, str]:
 
 
 def draw_numbers(
-    numbers: Sequence[int], texts: tuple[str, ...], seed: int, size: tuple[int, int], chars: str = DIGITS
+    numbers: Sequence[int],
+    texts: tuple[str, ...],
+    seed: int,
+    size: tuple[int, int],
+    chars: str = DIGITS,
+    look: Mapping[str, object] = {},
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw the captchas with these numbers, see `drawing`.
+
+    Args:
+        look: how `draw_captcha` draws them, if not as usual, see `utils.captchas.look_of`.
 
     Returns:
         Pictures, uint8 of shape (numbers, height, width, 1), and labels, int64 of shape (numbers, length).
     """
     wanted = [drawing(texts, seed, number) for number in numbers]
-    pictures = np.stack([gray(draw_captcha(text, by), size) for text, by in wanted])[..., None]
+    pictures = np.stack([gray(draw_captcha(text, by, **look), size) for text, by in wanted])[..., None]
     return pictures, np.array([labels_of(text, chars) for text, _ in wanted])
 
 
@@ -86,11 +94,15 @@ def write_shards(
     lanes: int = 8,
     worker: int = 0,
     workers: int = 1,
+    look: Mapping[str, object] = {},
 ) -> int:
     """Draw this worker's share of ``count`` captchas into record files that no other worker touches.
 
     A shard is there when the small JSON file beside it is there. So a run that was killed goes on where it stopped.
     Whoever finds all shards there writes ``manifest.json``, which lists them; if two do so, they write the same.
+
+    Args:
+        look: how they are drawn, if not as usual, as for `draw_numbers`.
 
     Returns:
         How many records were written now.
@@ -110,6 +122,7 @@ def write_shards(
         "image_width": size[1],
         "texts": hashlib.sha256(" ".join(texts).encode()).hexdigest()[:16],
         "made_by": code_of(drawing, draw_captcha, gray),
+        **look,
     }
     for lane in mine(lanes, worker, workers):
         for shard in range(lane, shards, lanes):
@@ -121,7 +134,7 @@ def write_shards(
                 require(fits, f"{shown(folder)} holds other shards: delete that folder, and run this again.")
                 if path.stat().st_size == found["bytes"]:
                     continue
-            records = _write_shard(path, range(shard, count, shards), texts, seed, size, chars)
+            records = _write_shard(path, range(shard, count, shards), texts, seed, size, chars, look)
             write_json(about, {"settings": settings, "records": records, "bytes": path.stat().st_size})
             written += records
     found = [shard_path(folder, shard, shards).with_suffix(".json") for shard in range(shards)]
@@ -134,13 +147,19 @@ def write_shards(
 
 
 def _write_shard(
-    path: Path, numbers: range, texts: tuple[str, ...], seed: int, size: tuple[int, int], chars: str
+    path: Path,
+    numbers: range,
+    texts: tuple[str, ...],
+    seed: int,
+    size: tuple[int, int],
+    chars: str,
+    look: Mapping[str, object],
 ) -> int:
     for left in path.parent.glob(f"{PART}*-{path.name}"):  # by this worker, when it was killed
         left.unlink(missing_ok=True)
     with write_aside(path) as part, record_writer(part) as writer:
         for number in numbers:
-            (image,), (labels,) = draw_numbers([number], texts, seed, size, chars)
+            (image,), (labels,) = draw_numbers([number], texts, seed, size, chars, look)
             writer.write(make_example(image, labels).SerializeToString(deterministic=True))
     return len(numbers)
 

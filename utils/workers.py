@@ -30,7 +30,7 @@ from typing import IO
 import numpy as np
 import psutil
 
-from utils.captchas import DIGITS, LENGTH, check_alphabet
+from utils.captchas import DIGITS, LENGTH, USUAL, check_alphabet
 from utils.files import CourseError, cause, require, shown, write_json
 from utils.machine import cores
 from utils.parameters import check_parameters, value_of
@@ -48,6 +48,7 @@ DEFAULTS = {
     "test_count": 500,
     "chars": DIGITS,
     "length": LENGTH,
+    **USUAL,
     "image_height": 224,
     "image_width": 224,
     "epochs": 15,
@@ -346,7 +347,7 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     unknown = [name for name, _ in options.p if name not in DEFAULTS]
     require(not unknown, f"There is no parameter {', '.join(unknown)} here. There are: {', '.join(DEFAULTS)}.")
     check_parameters(values)
-    check_alphabet(values["chars"])
+    check_alphabet(values["chars"], values["fonts"])
     require(1 <= options.workers <= 64, f"--workers is {options.workers}, but must lie between 1 and 64.")
     require(options.lanes >= 1, f"--lanes is {options.lanes}, but must be at least 1.")
     require(
@@ -372,7 +373,7 @@ def prints_of(options: argparse.Namespace) -> dict[str, str]:
     from utils.shards import draw_numbers, worker_batches
 
     values = options.values
-    of_records = ("captcha_count", "test_count", "chars", "length", "image_height", "image_width")
+    of_records = ("captcha_count", "test_count", "chars", "length", *USUAL, "image_height", "image_width")
     of_network = ("fc_units", "dropout", "image_height", "image_width", "chars", "length")
     of_plan = ("epochs", "batch_size", "learning_rate", "augmentation")
     parts = {
@@ -449,6 +450,11 @@ def _folder(options: argparse.Namespace) -> Path:
     return open_workspace(options.values["workspace"]).root / FOLDER
 
 
+def _look(values: dict) -> dict[str, object]:
+    """How captchas are drawn, as far as it is not as usual."""
+    return {name: values[name] for name, usual in USUAL.items() if values[name] != usual}
+
+
 def _texts(values: dict) -> tuple[str, ...]:
     from utils.shards import training_texts
 
@@ -460,7 +466,7 @@ def _write(options: argparse.Namespace, index: int, workers: int) -> int:
 
     values, texts = options.values, _texts(options.values)
     size = (values["image_height"], values["image_width"])
-    of_whom = (values["chars"], options.lanes, index, workers)
+    of_whom = (values["chars"], options.lanes, index, workers, _look(values))
     count = options.captchas or len(texts)
     return write_shards(_folder(options) / SHARDS, count, texts, values["seed"], size, *of_whom)
 
@@ -505,7 +511,8 @@ def _train(options: argparse.Namespace, index: int, workers: int, watch: Watch) 
         found = {}
         for lane in range(index, lanes, workers):
             if options.endless:
-                draw = partial(shards.draw_numbers, texts=texts, seed=values["seed"], size=size, chars=values["chars"])
+                how = {"seed": values["seed"], "size": size, "chars": values["chars"], "look": _look(values)}
+                draw = partial(shards.draw_numbers, texts=texts, **how)
                 found[lane] = shards.drawn_batches(lane, part, batch_size, draw, size, length, first_step)
             else:
                 where = (_folder(options) / SHARDS, count, lane, lanes, part, steps)

@@ -1,13 +1,13 @@
-"""The whole course with other characters and another length: five of the letters A to H, in place of four digits."""
+"""The whole course with an alphabet of one's own: five of the letters A to H, in another font, on wider pictures."""
 
 import re
 
 import nbformat
 import numpy as np
 import yaml
-from conftest import LETTERS, code_cells
+from conftest import LETTERS, OTHER_FONT, code_cells
 
-from utils.captchas import find_captchas, text_from, text_of
+from utils.captchas import find_captchas, look_of, text_from, text_of
 from utils.checkpoints import read_history
 from utils.files import read_json
 from utils.model import load_model, probabilities
@@ -27,6 +27,15 @@ def test_captchas_and_records_hold_these_texts(letters):
     images, labels = read_records(records, "test", SIZE, LENGTH)
     for image, label in zip(images[::10], labels[::10], strict=True):
         assert same_as_file(image, label, letters.workspace / "captchas", CHARS)
+
+
+def test_every_lesson_draws_them_in_this_font_and_size(letters):
+    look = {"width": VALUES["width"], "height": VALUES["height"], "fonts": OTHER_FONT}
+    drawn = [path.parent for path in letters.workspace.rglob("captchas.json") if read_json(path)["chars"] == CHARS]
+    assert len(drawn) >= 2  # those of lesson 01, and those of the trials in lesson 07
+    assert [look_of(folder) for folder in drawn] == [look] * len(drawn)
+    shards = read_json(letters.workspace / "workers" / "shards" / "manifest.json")["settings"]
+    assert look.items() <= shards.items()
 
 
 def test_every_output_learnt_its_own_letter(letters):

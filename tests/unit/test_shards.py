@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from utils import shards, tfrecords
-from utils.captchas import DIGITS, draw_texts, file_name, labels_of
+from utils.captchas import DIGITS, draw_captcha, draw_texts, file_name, labels_of
 from utils.files import CourseError, read_json
+from utils.pictures import gray
 from utils.tfrecords import shuffled
 
 SIZE, TEXTS = (67, 67), shards.training_texts(30, 10, 0, DIGITS, 4)
@@ -67,7 +68,13 @@ def test_records_are_the_captchas_of_their_numbers(tmp_path):
     images, labels = tfrecords.parse_records(records_of(shards.shard_path(tmp_path, 1, 4)), SIZE)
     expected, texts = shards.draw_numbers(range(1, 26, 4), TEXTS, 0, SIZE)
     assert np.array_equal(images, expected) and np.array_equal(labels, texts)
-    assert list(texts[0]) == labels_of(shards.drawing(TEXTS, 0, 1)[0])
+    text, seed = shards.drawing(TEXTS, 0, 1)
+    assert list(texts[0]) == labels_of(text)
+    look = {"width": 200, "height": 70}
+    wide, _ = shards.draw_numbers([1], TEXTS, 0, SIZE, look=look)
+    assert np.array_equal(wide[0, ..., 0], gray(draw_captcha(text, seed, **look), SIZE))
+    written(tmp_path / "wide", look=look)
+    assert read_json(tmp_path / "wide" / "manifest.json")["settings"].items() >= look.items()
 
 
 def test_writing_goes_on_where_it_stopped(tmp_path):
@@ -82,7 +89,11 @@ def test_writing_goes_on_where_it_stopped(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "changed", [{"seed": 1}, {"count": 27}, {"size": (68, 67)}, {"texts": TEXTS[:-1]}, {"chars": DIGITS[::-1]}]
+    "changed",
+    [
+        *({"seed": 1}, {"count": 27}, {"size": (68, 67)}, {"texts": TEXTS[:-1]}, {"chars": DIGITS[::-1]}),
+        {"look": {"width": 200}},
+    ],
 )
 def test_shards_of_other_settings_are_refused(tmp_path, changed):
     written(tmp_path)
