@@ -174,7 +174,7 @@ def _read(path: Path) -> tuple[dict, list[np.ndarray]]:
 def finish(model: keras.Model, folder: Path, settings: dict, epochs: list[dict]) -> Path:
     """Save the trained model with its history, and drop the checkpoint. Returns the path of the model."""
     (folder / HISTORY).unlink(missing_ok=True)  # never the history of one training beside the model of another
-    save_model(model, folder / MODEL)
+    save_model(model, folder / MODEL, settings)  # it says what it reads even where its history is lost
     write_json(folder / HISTORY, {"settings": settings, "epochs": epochs})
     shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
     _kept.pop(folder, ExitStack()).close()

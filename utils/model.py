@@ -164,12 +164,27 @@ def averaged_probabilities(model: keras.Model, images: np.ndarray, shift: float 
     return tf.nn.softmax(total / 5).numpy()
 
 
-def save_model(model: keras.Model, path: Path) -> None:
-    """Save the model as ``.keras``, whole or not at all, without the state of its optimizer."""
+ABOUT = "course.json"  # within the `.keras` file, which is a zip archive; Keras reads only what it knows
+
+
+def save_model(model: keras.Model, path: Path, about: dict | None = None) -> None:
+    """Save the model as ``.keras``, whole or not at all, without the state of its optimizer.
+
+    Args:
+        about: what the model should say of itself, such as the ``chars`` that it reads, see `about_model`.
+    """
     # Keras has no switch for that in this format, so: the same layers in a model never compiled.
     model = keras.Model(model.inputs, model.outputs, name=model.name)
     with write_aside(path) as part:
         model.save(part)
+        with zipfile.ZipFile(part, "a") as archive:
+            archive.writestr(ABOUT, json.dumps(about or {}))
+
+
+def about_model(path: Path) -> dict:
+    """What a ``.keras`` file of `save_model` says of its model; nothing if another program has saved it."""
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read(ABOUT)) if ABOUT in archive.namelist() else {}
 
 
 def save_compact(model: keras.Model, path: Path, records: dict) -> None:

@@ -8,7 +8,7 @@ from utils import captchas, tfrecords
 from utils.captchas import DIGITS, LENGTH
 from utils.checkpoints import HISTORY, MODEL
 from utils.files import MEND_HISTORY, REPO, CourseError, read_json, require, shown
-from utils.model import TRAIN, keras, load_compact, load_model
+from utils.model import TRAIN, about_model, keras, load_compact, load_model
 from utils.parameters import shortened
 from utils.workspace import Folders
 
@@ -104,7 +104,8 @@ def ready_model(folders: Folders, size: tuple[int, int], chars: str = DIGITS, le
     own = folders.model / MODEL
     if own.exists():
         network, history = load_model(own, size, length, len(chars)), own.with_name(HISTORY)
-        settings = read_json(history, MEND_HISTORY, settings=dict)["settings"] if history.exists() else {}
+        found = read_json(history, MEND_HISTORY, settings=dict)["settings"] if history.exists() else {}
+        settings = about_model(own) | found
         trained_on = settings.get("records") if isinstance(settings.get("records"), dict) else {}
         reads = settings.get("chars", chars)
         require(

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from conftest import SIDE, SIZE
 
-from utils import prepare
+from utils import checkpoints, prepare
 from utils.captchas import find_captchas, text_from, text_of, write_captchas
 from utils.files import CourseError
 from utils.model import alexnet, save_compact, save_model
@@ -148,9 +148,14 @@ def test_a_model_of_other_characters_is_one_sentence(tmp_path, catch_up):
         prepare.ready_model(folders, SIZE)
     with pytest.raises(CourseError, match="chooses from 3 characters at each place, and your chars are 2: use the"):
         prepare.ready_model(folders, SIZE, "ab", 2)
+    said = "reads texts out of 'abc', and your chars are 'xyz': set `chars` to what it"
     history = {"settings": {"chars": "abc", "length": 2}, "epochs": []}
     (folders.model / "history.json").write_text(json.dumps(history))
-    with pytest.raises(CourseError, match="reads texts out of 'abc', and your chars are 'xyz': set `chars` to what it"):
+    with pytest.raises(CourseError, match=said):
+        prepare.ready_model(folders, SIZE, "xyz", 2)
+    checkpoints.finish(alexnet(SIZE, classes=3, length=2, fc_units=8), folders.model, history["settings"], [])
+    (folders.model / "history.json").unlink()  # the model says it too
+    with pytest.raises(CourseError, match=said):
         prepare.ready_model(folders, SIZE, "xyz", 2)
     assert len(prepare.ready_model(folders, SIZE, "abc", 2).outputs) == 2
 
