@@ -3,11 +3,9 @@
 import re
 
 import pytest
-import yaml
 
 from utils.files import REPO
-from utils.parameters import checked
-from utils.run import NOTEBOOKS, defaults
+from utils.run import NOTEBOOKS
 
 TEACHING = REPO / "teaching"
 PARTS = ("Goal", "What people stumble on", "Questions to ask", "While the computer works", "When you are late")
@@ -109,14 +107,6 @@ def test_a_wrong_question_is_found():
     assert question_problems(good.replace("| D | yes | c |\n", "")) == ["One: has no four answers"]
     assert question_problems(good.replace("| c |", "| **right** |")) == ["One: not one right answer"]
     assert question_problems(good.replace("| c |", "|  |")) == ["One: an answer without what it shows"]
-
-
-def test_binder_sizes_are_parameters_and_smaller_than_the_defaults():
-    known = {name: value for notebook in NOTEBOOKS for name, value in defaults(notebook).items()}
-    values = yaml.safe_load((TEACHING / "binder.yaml").read_text(encoding="utf-8"))
-    assert all(checked(name, value) == value < known[name] for name, value in values.items())
-    text = sections(page("rooms.md"), 2)["Binder"]
-    assert all(f"`{name} = {value}`" in text for name, value in values.items())
 
 
 @pytest.mark.parametrize("path", sorted(TEACHING.glob("*.md")), ids=lambda path: path.stem)
