@@ -1,4 +1,4 @@
-"""The figures and tables of notebook 10."""
+"""The figures of notebook 10."""
 
 from __future__ import annotations
 
@@ -13,66 +13,7 @@ from matplotlib.ticker import PercentFormatter
 from utils.captchas import DIGITS
 from utils.columns import BLANK, decode
 from utils.figures import RIGHT, WRONG, mark_chance, show_picture
-from utils.files import read_json
-from utils.results import ALPHABETS, mean_and_interval
-
-NOT_YET = "*Not measured yet:* `python -m benchmarks.{}` *does it.*"
-
-
-def read_alphabets(name: str, folder: Path | None = None) -> list[dict]:
-    """The runs of one measurement of other alphabets, one for each seed; none if it was not measured yet."""
-    path = (folder or ALPHABETS) / f"{name}.json"
-    return read_json(path, mend="fetch the course again.")["runs"] if path.exists() else []
-
-
-def letters_table(names: Sequence[str] = ("letters-36", "letters-34", "letters-62"), folder: Path | None = None) -> str:
-    """How well texts of these alphabets are read, and what is confused most, as a Markdown table."""
-    lines = [
-        "| recipe | fresh captchas read whole | look-alikes counted as one | confused most |",
-        "| --- | --- | --- | --- |",
-    ]
-    for name in names:
-        runs = read_alphabets(name, folder)
-        if not runs:  # not measured yet
-            continue
-        whole, merged = (mean_and_interval([run[key] for run in runs]) for key in ("fresh", "fresh_alike"))
-        counted: dict[str, int] = {}
-        for true, said, count in (row for run in runs for row in run["confusions"]):
-            pair = " ".join(sorted((true, said)))
-            counted[pair] = counted.get(pair, 0) + count
-        most = sorted(counted, key=lambda pair: -counted[pair])[:3]
-        said = ", ".join(f"{pair} ({counted[pair]:,})" for pair in most)
-        lines.append(f"| {name} | {whole} | {merged} | {said} |")
-    return "\n".join(lines)
-
-
-def columns_table(folder: Path | None = None) -> str:
-    """How well texts of each length are read from columns, as a Markdown table."""
-    runs = read_alphabets("columns", folder)
-    if not runs:
-        return NOT_YET.format("columns")
-    names = {name: f"{name.removeprefix('length_')} characters" for name in runs[0] if name.startswith("length_")}
-    names |= {"repeated": "with equal neighbours", "not_repeated": "without", "fresh": "all"}
-    lines = ["| fresh captchas | how many | read whole |", "| --- | --: | --- |"]
-    for name, said in ((name, said) for name, said in names.items() if name in runs[0]):
-        shares = mean_and_interval([run[name] for run in runs])
-        lines.append(f"| {said} | {runs[0][name]['captchas']:,} | {shares} |")
-    return "\n".join(lines)
-
-
-def transfer_table(folder: Path | None = None) -> str:
-    """What share of fresh captchas is read whole after a training from a network for digits, and from nothing."""
-    runs = read_alphabets("transfer", folder)
-    if not runs:
-        return NOT_YET.format("transfer")
-    lines = ["| training captchas | steps | from the network for digits | from nothing |", "| --: | --: | --- | --- |"]
-    for count in sorted({arm["captchas"] for arm in runs[0]["arms"]}):
-        cells = []
-        for start in ("transfer", "nothing"):
-            arms = [arm for run in runs for arm in run["arms"] if (arm["start"], arm["captchas"]) == (start, count)]
-            cells.append(mean_and_interval([arm["fresh"] for arm in arms]))
-        lines.append(f"| {count:,} | {arms[0]['steps'][-1]:,} | {cells[0]} | {cells[1]} |")
-    return "\n".join(lines)
+from utils.results import read_alphabets
 
 
 def plot_transfer(curves: dict[str, tuple[Sequence[int], Sequence[float]]], chance: float) -> None:
@@ -104,7 +45,7 @@ def plot_measured_transfer(chance: float, folder: Path | None = None) -> None:
         )
         ax.set_title(f"{count:,} captchas")
     axes[0, 0].set_ylabel("characters read right")
-    axes[0, -1].legend(loc="lower right", fontsize=9)
+    axes[0, 1 % len(counts)].legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2, fontsize=9.5)
 
 
 def _draw_curves(ax: Axes, curves: dict[str, tuple[Sequence[int], Sequence[float]]], chance: float) -> None:

@@ -167,6 +167,8 @@ def from_results() -> dict[str, str]:
         (result,) = read_results(path.stem)
         if path.stem != "catch-up":  # its rounded weights, above, are those that come with the course
             found[f"whole-{path.stem}"] = percent(mean(of_runs(result, "fresh", "whole")), 2)
+        if averaged := of_runs(result, "fresh_averaged", "whole"):
+            found[f"five-{path.stem}"] = percent(mean(averaged), 2)
         found[f"minutes-{path.stem}"] = f"{mean(of_runs(result, 'minutes')):.1f} min"
         found[f"tflop-{path.stem}"] = f"{mean(of_runs(result, 'tflop')):,.0f} TFLOP"
     return found | result_tables()
@@ -176,6 +178,8 @@ def result_tables() -> dict[str, str]:
     """The tables of the recipes, and of other people's networks."""
     recipes = results.read_measured(*results.RECIPES)
     found = {"accuracy": results.accuracy_table(recipes), "cost": results.cost_table(recipes)}
+    found |= {"letters": results.letters_table(), "columns": results.columns_table()}
+    found["older"] = results.older_drawings(recipes)
     return found | {"field": results.field_table(), "field-settings": results.peers_settings()}
 
 

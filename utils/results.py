@@ -20,6 +20,7 @@ RESULTS = REPO / "results" / "accuracy"
 PEERS = REPO / "results" / "peers"
 ALPHABETS = REPO / "results" / "alphabets"
 TRIED = REPO / "results" / "tried"
+NOT_YET = "*Not measured yet:* `python -m benchmarks.{}` *does it.*"
 RECIPES = (
     "short",
     "quick",
@@ -44,9 +45,11 @@ def read_results(*names: str, folder: Path | None = None) -> list[dict]:
     """
     missing = [name for name in names if not measured(name, folder)]
     if missing:
+        recipe, endless, _ = missing[0].partition("-endless")
+        program = "endless" if endless else (folder or RESULTS).name
         raise CourseError(
             f"There is no result for {missing[0]!r} in {shown(folder or RESULTS)}: "
-            f"run python -m benchmarks.{(folder or RESULTS).name} {missing[0]}"
+            f"run python -m benchmarks.{program} {recipe}{' --augmented' * missing[0].endswith('-augmented')}"
         )
     found = [read_json((folder or RESULTS) / f"{name}.json", mend="fetch the course again.") for name in names]
     return [result | {"parameters": UNSAID | result["parameters"]} for result in found]
@@ -175,6 +178,19 @@ def accuracy_table(results: Sequence[dict]) -> str:
     return "\n".join(lines)
 
 
+def older_drawings(results: Sequence[dict]) -> str:
+    """Which recipes were scored on other drawings of the fresh texts than most, as an item of a Markdown list."""
+    seeds = {result["name"]: {" and ".join(run["fresh_seeds"]) for run in result["runs"]} for result in results}
+    usual = max(set().union(*seeds.values()), key=lambda one: sum(one in of for of in seeds.values()))
+    others = [f"*{name}*" for name, of in seeds.items() if of != {usual}]
+    if not others:
+        return f"- All fresh captchas are drawn with the seeds {usual}."
+    return (
+        f"- The fresh captchas are drawn with the seeds {usual}. Those of {', '.join(others)} are, for at least one "
+        "seed of the training, older drawings of the same texts."
+    )
+
+
 def _named(result: dict) -> str:
     """The name of a recipe, whose words stay on one line in a narrow table."""
     return result["name"].replace("-", "\N{NON-BREAKING HYPHEN}")
@@ -236,4 +252,61 @@ def tried_table(base: str = "small", folder: Path = TRIED) -> str:
     lines = ["| tried | read without it | read with it |", "| --- | --: | --: |"]
     for result in read_results(*(path.stem for path in sorted(folder.glob("*.json"))), folder=folder):
         lines.append(f"| {result['parameters']['tried']} | {without} | {with_interval(result)} |")
+    return "\n".join(lines)
+
+
+def read_alphabets(name: str, folder: Path | None = None) -> list[dict]:
+    """The runs of one measurement of other alphabets, one for each seed; none if it was not measured yet."""
+    path = (folder or ALPHABETS) / f"{name}.json"
+    return read_json(path, mend="fetch the course again.")["runs"] if path.exists() else []
+
+
+def letters_table(names: Sequence[str] = ("letters-36", "letters-34", "letters-62"), folder: Path | None = None) -> str:
+    """How well texts of these alphabets are read, and what is confused most, as a Markdown table."""
+    lines = [
+        "| recipe | TFLOP | fresh captchas read whole | look-alikes counted as one | confused most |",
+        "| --- | --: | --- | --- | --- |",
+    ]
+    for name in names:
+        runs = read_alphabets(name, folder)
+        if not runs:  # not measured yet
+            continue
+        whole, merged = (mean_and_interval([run[key] for run in runs]) for key in ("fresh", "fresh_alike"))
+        counted: dict[str, int] = {}
+        for true, said, count in (row for run in runs for row in run["confusions"]):
+            pair = " ".join(sorted((true, said)))
+            counted[pair] = counted.get(pair, 0) + count
+        most = sorted(counted, key=lambda pair: -counted[pair])[:3]
+        said = ", ".join(f"{pair} ({counted[pair]:,})" for pair in most)
+        work = np.mean([run["tflop"] for run in runs])
+        lines.append(f"| {name} | {work:,.0f} | {whole} | {merged} | {said} |")
+    return "\n".join(lines)
+
+
+def columns_table(folder: Path | None = None) -> str:
+    """How well texts of each length are read from columns, as a Markdown table."""
+    runs = read_alphabets("columns", folder)
+    if not runs:
+        return NOT_YET.format("columns")
+    names = {name: f"{name.removeprefix('length_')} characters" for name in runs[0] if name.startswith("length_")}
+    names |= {"repeated": "with equal neighbours", "not_repeated": "without", "fresh": "all"}
+    lines = ["| fresh captchas | how many | read whole |", "| --- | --: | --- |"]
+    for name, said in ((name, said) for name, said in names.items() if name in runs[0]):
+        shares = mean_and_interval([run[name] for run in runs])
+        lines.append(f"| {said} | {runs[0][name]['captchas']:,} | {shares} |")
+    return "\n".join(lines)
+
+
+def transfer_table(folder: Path | None = None) -> str:
+    """What share of fresh captchas is read whole after a training from a network for digits, and from nothing."""
+    runs = read_alphabets("transfer", folder)
+    if not runs:
+        return NOT_YET.format("transfer")
+    lines = ["| training captchas | steps | from the network for digits | from nothing |", "| --: | --: | --- | --- |"]
+    for count in sorted({arm["captchas"] for arm in runs[0]["arms"]}):
+        cells = []
+        for start in ("transfer", "nothing"):
+            arms = [arm for run in runs for arm in run["arms"] if (arm["start"], arm["captchas"]) == (start, count)]
+            cells.append(mean_and_interval([arm["fresh"] for arm in arms]))
+        lines.append(f"| {count:,} | {arms[0]['steps'][-1]:,} | {cells[0]} | {cells[1]} |")
     return "\n".join(lines)

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import columns as columns_benchmark
 from benchmarks import letters
-from utils import alphabets, figures_alphabet
+from utils import alphabets, figures_alphabet, results
 from utils.alphabets import ALPHANUMERIC, Watched, alike, batches_of, draw_pictures, freeze, with_new_outputs
 from utils.fast import keras
 from utils.files import CourseError, write_json
@@ -119,28 +119,25 @@ def test_texts_are_scored_by_length_and_by_repeated_characters():
 
 
 def test_tables_say_what_was_not_measured_yet(tmp_path):
-    assert len(figures_alphabet.letters_table(folder=tmp_path).splitlines()) == 2  # nothing was measured yet
-    for table in (figures_alphabet.columns_table, figures_alphabet.transfer_table):
+    assert len(results.letters_table(folder=tmp_path).splitlines()) == 2  # nothing was measured yet
+    for table in (results.columns_table, results.transfer_table):
         assert table(tmp_path).startswith("*Not measured yet")
 
 
 def test_tables_and_figures_of_what_was_measured(tmp_path):
     share = {"captchas": 100, "whole": 0.9, "low": 0.8, "high": 0.95}
-    run = {"seed": 0, "fresh": share, "fresh_alike": share | {"whole": 0.99}}
+    run = {"seed": 0, "tflop": 12.3, "fresh": share, "fresh_alike": share | {"whole": 0.99}}
     confusions = [["0", "O", 5], ["O", "0", 4], ["5", "S", 1]]
     write_json(tmp_path / "letters-36.json", {"runs": [run | {"confusions": confusions}]})
     write_json(tmp_path / "columns.json", {"runs": [{"seed": 0} | columns_benchmark.score_texts(["001"], ["001"])]})
     arm = {"captchas": 1000, "steps": [31, 62], "characters": [0.1, 0.4], "fresh": share}
     arms = [arm | {"start": "transfer"}, arm | {"start": "nothing", "fresh": share | {"whole": 0.1}}]
     write_json(tmp_path / "transfer.json", {"runs": [{"seed": 0, "arms": arms}]})
-    assert (
-        "| 90.00 % (80.00 to 95.00) | 99.00 % (80.00 to 95.00) | 0 O (9), 5 S (1) |"
-        in figures_alphabet.letters_table(folder=tmp_path)
+    assert "| 12 | 90.00 % (80.00 to 95.00) | 99.00 % (80.00 to 95.00) | 0 O (9), 5 S (1) |" in results.letters_table(
+        folder=tmp_path
     )
-    assert "| 3 characters | 1 | 100.00 % (20.65 to 100.00) |" in figures_alphabet.columns_table(tmp_path)
-    assert "| 1,000 | 62 | 90.00 % (80.00 to 95.00) | 10.00 % (80.00 to 95.00) |" in figures_alphabet.transfer_table(
-        tmp_path
-    )
+    assert "| 3 characters | 1 | 100.00 % (20.65 to 100.00) |" in results.columns_table(tmp_path)
+    assert "| 1,000 | 62 | 90.00 % (80.00 to 95.00) | 10.00 % (80.00 to 95.00) |" in results.transfer_table(tmp_path)
     figures_alphabet.plot_measured_transfer(1 / 36, tmp_path)
 
 
