@@ -73,6 +73,7 @@ class LiveCurves(keras.callbacks.Callback):
         figure = Figure(figsize=(9, 3.2))
         losses, whole = figure.subplots(1, 2)
         last = max(self.params.get("epochs", 1), len(self.history))
+        end = 1.02 * last + 0.1  # so that the last mark is whole
         done = np.arange(1, len(self.history) + 1)
         guessing = np.log(self.classes)
         losses.axhline(guessing, color="0.4", linestyle="--", linewidth=1.5)
@@ -87,11 +88,11 @@ class LiveCurves(keras.callbacks.Callback):
         if self.history:
             losses.plot(done, [epoch[f"{self.of}_loss"] for epoch in self.history], "s-", color=RIGHT, label=self.of)
             whole.plot(done, [epoch[f"{self.of}_whole"] for epoch in self.history], "o-", color=RIGHT)
-        losses.set(title="Loss", ylabel="mean cross-entropy", xlim=(0, last + 0.1))
+        losses.set(title="Loss", ylabel="mean cross-entropy", xlim=(0, end))
         losses_on_a_log_axis(losses, values)
         if self.steps or self.history:
             losses.legend(fontsize=9, loc="lower left")
-        whole.set(title=f"Read whole, {self.of} set", ylabel="captchas", xlim=(0, last + 0.1), ylim=(-0.02, 1.02))
+        whole.set(title=f"Read whole, {self.of} set", ylabel="captchas", xlim=(0, end), ylim=(-0.02, 1.02))
         whole.yaxis.set_major_formatter(PercentFormatter(1))
         for ax in (losses, whole):
             ax.set_xlabel("epoch")
