@@ -502,6 +502,7 @@ def test_any_bytes_in_the_history_of_the_model_that_is_used(made, data):
     try:
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(prepare, "load_model", lambda *_: "model")
+            patched.setattr(prepare, "about_model", lambda _: {})
             assert prepare.ready_model(made, (67, 67)) == "model"
     except CourseError as error:
         one_sentence(error, "history.json")
