@@ -6,7 +6,7 @@ import multiprocessing
 import random
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -155,6 +155,11 @@ def look_of(folder: Path) -> dict[str, object]:
     return checked_look(read_json(folder / SETTINGS) if (folder / SETTINGS).exists() else {})
 
 
+def unusual_look(values: Mapping[str, object]) -> dict[str, object]:
+    """What of ``values``, which hold at least width, height and fonts, is not as usual: arguments of `draw_captcha`."""
+    return {name: values[name] for name, usual in USUAL.items() if values[name] != usual}
+
+
 def checked_look(settings: object) -> dict[str, object]:
     """What the settings of captchas say about how they are drawn, as arguments of `draw_captcha`."""
     found = settings if isinstance(settings, dict) else {}
@@ -230,8 +235,7 @@ def write_captchas(
     texts = draw_texts(count, seed, check_alphabet(chars, fonts), length)
     require(processes is None or processes >= 1, f"processes is {processes}, but must be at least 1.")
     settings = {"captcha_count": count, "seed": seed, "chars": chars, "length": length, "captcha": version("captcha")}
-    given = {"width": width, "height": height, "fonts": fonts}
-    look = {name: value for name, value in given.items() if value != USUAL[name]}
+    look = unusual_look({"width": width, "height": height, "fonts": fonts})
     # So that pictures of a changed function, or of another size, are never mixed with others.
     changed = look | ({} if code_of(draw) == code_of(draw_captcha) else {"drawn_by": code_of(draw)})
     with held(folder):

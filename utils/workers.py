@@ -30,7 +30,7 @@ from typing import IO
 import numpy as np
 import psutil
 
-from utils.captchas import DIGITS, LENGTH, USUAL, check_alphabet
+from utils.captchas import DIGITS, LENGTH, USUAL, check_alphabet, unusual_look
 from utils.files import CourseError, cause, require, shown, write_json
 from utils.machine import cores
 from utils.parameters import check_parameters, value_of
@@ -450,11 +450,6 @@ def _folder(options: argparse.Namespace) -> Path:
     return open_workspace(options.values["workspace"]).root / FOLDER
 
 
-def _look(values: dict) -> dict[str, object]:
-    """How captchas are drawn, as far as it is not as usual."""
-    return {name: values[name] for name, usual in USUAL.items() if values[name] != usual}
-
-
 def _texts(values: dict) -> tuple[str, ...]:
     from utils.shards import training_texts
 
@@ -466,7 +461,7 @@ def _write(options: argparse.Namespace, index: int, workers: int) -> int:
 
     values, texts = options.values, _texts(options.values)
     size = (values["image_height"], values["image_width"])
-    of_whom = (values["chars"], options.lanes, index, workers, _look(values))
+    of_whom = (values["chars"], options.lanes, index, workers, unusual_look(values))
     count = options.captchas or len(texts)
     return write_shards(_folder(options) / SHARDS, count, texts, values["seed"], size, *of_whom)
 
@@ -511,7 +506,7 @@ def _train(options: argparse.Namespace, index: int, workers: int, watch: Watch) 
         found = {}
         for lane in range(index, lanes, workers):
             if options.endless:
-                how = {"seed": values["seed"], "size": size, "chars": values["chars"], "look": _look(values)}
+                how = {"seed": values["seed"], "size": size, "chars": values["chars"], "look": unusual_look(values)}
                 draw = partial(shards.draw_numbers, texts=texts, **how)
                 found[lane] = shards.drawn_batches(lane, part, batch_size, draw, size, length, first_step)
             else:

@@ -224,8 +224,22 @@ def test_the_field_holds_recipes_and_others_beside_each_other(tmp_path, monkeypa
 
 
 def test_a_result_that_is_not_there_names_the_command():
-    with pytest.raises(CourseError, match=r"run python -m benchmarks\.accuracy never"):
+    with pytest.raises(CourseError, match=r"run python -m benchmarks\.accuracy never$"):
         read_results("default", "never")
+    with pytest.raises(CourseError, match=r"run python -m benchmarks\.endless quick$"):
+        read_results("quick-endless")
+    with pytest.raises(CourseError, match=r"run python -m benchmarks\.endless quick --augmented$"):
+        read_results("quick-endless-augmented")
+
+
+def test_recipes_that_were_scored_on_other_drawings_are_named():
+    def scored(name, *seeds):
+        return {"name": name, "runs": [{"fresh_seeds": [seed]} for seed in seeds]}
+
+    new = [scored("a", "fresh 2"), scored("b", "fresh 2", "fresh 2")]
+    assert results.older_drawings(new) == "- All fresh captchas are drawn with the seeds fresh 2."
+    said = results.older_drawings([*new, scored("c", "fresh 0", "fresh 2")])
+    assert "with the seeds fresh 2. Those of *c* are" in said
 
 
 def test_endless_drawings_come_never_again():

@@ -9,6 +9,7 @@ import pytest
 
 from utils import machine
 from utils.files import REPO, CourseError
+from utils.run import defaults, find_notebook
 
 
 @pytest.fixture
@@ -25,6 +26,10 @@ def good(monkeypatch):
 
 def rows_of(rows):
     return {row.what: row for row in rows}
+
+
+def test_the_steps_that_are_timed_have_the_weight_decay_of_the_training():
+    assert defaults(find_notebook("05"))["weight_decay"] == machine.WEIGHT_DECAY
 
 
 def test_a_good_machine_is_ready(good):
