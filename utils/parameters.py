@@ -55,6 +55,7 @@ PARAMETERS = {
     "looking_count": Parameter(int, 1, 1000, "how many captchas to measure on"),
     "trial_fresh": Parameter(int, 1, 10_000, "how many fresh captchas of a small trial"),
     "trial_captchas": Parameter(int, 50, 10_000, "captchas of the small trials"),
+    "letter_captchas": Parameter(int, 50, 10_000, "captchas of the trainings with letters"),
     "trial_image_size": Parameter(int, 67, 1024, "height and width of their pictures in pixels"),
     "trial_epochs": Parameter(int, 1, 1000, "epochs of each small trial"),
     "trial_steps": Parameter(int, 20, 100_000, "steps of each small training"),
@@ -184,7 +185,7 @@ def _check_together(values: Mapping[str, object]) -> None:
         possible <= sys.maxsize,
         f"{length} characters out of {len(chars)} make more than {sys.maxsize:,} texts: choose a smaller length.",
     )
-    for name in ("captcha_count", "trial_captchas", "worker_captchas"):
+    for name in ("captcha_count", "trial_captchas", "letter_captchas", "worker_captchas"):
         count = values.get(name, 0)
         require(
             count <= possible,
