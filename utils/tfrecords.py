@@ -6,6 +6,8 @@ A record is a ``tf.train.Example`` with the features ``image`` (the raw bytes of
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -185,8 +187,10 @@ def record_writer(path: Path) -> Iterator[tf.io.TFRecordWriter]:
     try:
         with tf.io.TFRecordWriter(str(path)) as writer:
             yield writer
+    except tf.errors.ResourceExhaustedError as error:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
     except tf.errors.OpError as error:
-        raise OSError(error.message) from error
+        raise OSError(error.message.rpartition("; ")[2]) from error  # before that stands the path
 
 
 def _shard_files(records: Path, split: str, count: int) -> list[Path]:
@@ -240,8 +244,12 @@ def open_records(records: Path, split: str, size: tuple[int, int], length: int =
         f"{shown(records)} holds texts of {there} characters out of {shortened(chars)}, not of {length}: set length = "
         f"{there}, or choose another `workspace`.",
     )
+    about = read_json(records / SETTINGS) if (records / SETTINGS).exists() else {}
+    # Pictures of another shape may have as many bytes, and would be read without a word.
+    if (about.get("image_height", size[0]), about.get("image_width", size[1])) != tuple(size):
+        raise _of_another_kind(paths[0], size, length)
     total = sum(_checked(path, size, length) for path in paths)
-    written = read_json(records / SETTINGS).get(split) if (records / SETTINGS).exists() else total
+    written = about.get(split) if (records / SETTINGS).exists() else total
     require(
         total == written,
         f"{shown(records)} holds {total:,} records for {split} instead of {brief(written)}: delete it and run {WRITE}.",
@@ -249,18 +257,22 @@ def open_records(records: Path, split: str, size: tuple[int, int], length: int =
     return tf.data.TFRecordDataset([str(path) for path in paths]).apply(tf.data.experimental.assert_cardinality(total))
 
 
+def _of_another_kind(path: Path, size: tuple[int, int], length: int) -> CourseError:
+    return CourseError(
+        f"{shown(path)} does not hold gray captchas of {size[0]}x{size[1]} pixels with {length} labels: use the same "
+        f"image_height and image_width as in {WRITE}, or delete {shown(path.parent)} and run that notebook."
+    )
+
+
 def _checked(path: Path, size: tuple[int, int], length: int) -> int:
     """How many records a file holds, after reading all of them: TFRecord carries a checksum for each."""
     count = 0
     try:
         for count, record in enumerate(tf.data.TFRecordDataset(str(path)), 1):
-            if count == 1:
-                parse_records(record[tf.newaxis], size, length)
+            if count == 1 and len(parse_records(record[tf.newaxis], size, length)[0]) != 1:  # several smaller pictures
+                raise _of_another_kind(path, size, length)
     except tf.errors.InvalidArgumentError as error:
-        raise CourseError(
-            f"{shown(path)} does not hold gray captchas of {size[0]}x{size[1]} pixels with {length} labels: use the "
-            f"same image_height and image_width as in {WRITE}, or delete {shown(path.parent)} and run that notebook."
-        ) from error
+        raise _of_another_kind(path, size, length) from error
     except tf.errors.OpError as error:  # bad checksums, a file cut short, a folder, no right to read
         raise CourseError(
             f"{shown(path)} is damaged after {count:,} records: delete {shown(path.parent)} and run {WRITE}."

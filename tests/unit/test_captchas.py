@@ -159,6 +159,8 @@ def test_a_changed_function_draws_in_all_processes_and_is_not_mixed_with_others(
         captchas.write_captchas(tmp_path / str(processes), 120, 0, processes=processes, draw=paler)
     assert all_bytes(tmp_path / "1") == all_bytes(tmp_path / "2")
     assert all(np.asarray(Image.open(path)).min() >= 128 for path in captchas.find_captchas(tmp_path / "2")[:20])
+    with pytest.raises(CourseError, match="another function draws"):
+        captchas.write_captchas(tmp_path / "2", 120, 0)
 
 
 def test_pictures_of_a_learner_are_not_drawn_over(tmp_path):
