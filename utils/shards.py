@@ -108,8 +108,8 @@ def write_shards(
         How many records were written now.
 
     Raises:
-        CourseError: shards of other settings are there, there are too few records for the lanes, or the folder cannot
-            be written to.
+        CourseError: as many shards of other settings are there, there are too few records for the lanes, or the folder
+            cannot be written to.
     """
     require(count >= lanes, f"{count:,} captchas are too few for {lanes} lanes: take more, or fewer lanes.")
     shards, written = shard_count(count, lanes), 0

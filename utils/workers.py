@@ -111,7 +111,7 @@ def meet(
         first()
         ready.set()
         until = time.monotonic() + patience
-        while told != everybody or set(heard) != everybody:
+        while not everybody <= told & set(heard):
             for other in sorted(everybody - set(heard)):
                 with contextlib.suppress(OSError, ValueError):
                     if (theirs := _ask(addresses[other], index)) is None:
@@ -354,6 +354,8 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         values["batch_size"] % options.lanes == 0,
         f"batch_size is {values['batch_size']}, but must be a multiple of --lanes, which is {options.lanes}.",
     )
+    inside = Path(options.name).name == options.name and options.name not in ("..", SHARDS)
+    require(inside, f"--name is {options.name!r}, but must be the name of a folder, and not {SHARDS!r}.")
     require(options.patience > 0, f"--patience is {options.patience}, but must be above 0 seconds.")
     options.values = values
     return options
@@ -368,9 +370,11 @@ def prints_of(options: argparse.Namespace) -> dict[str, str]:
     """Fingerprints of all that must be the same on all workers, by what each is called."""
     from utils.code import code_of
     from utils.distributed import SynchronizedBatchNormalization, keras, worker_step
+    from utils.fast import FusedAdam
     from utils.model import alexnet
     from utils.quiet import tf
-    from utils.shards import draw_numbers, worker_batches
+    from utils.shards import draw_numbers, drawn_batches, lane_batches, worker_batches
+    from utils.training import compile_model
 
     values = options.values
     of_records = ("captcha_count", "test_count", "chars", "length", *USUAL, "image_height", "image_width")
@@ -383,7 +387,14 @@ def prints_of(options: argparse.Namespace) -> dict[str, str]:
             *(options.captchas, options.endless, code_of(draw_numbers)),
         ],
         "network": [*(values[name] for name in of_network), code_of(alexnet, SynchronizedBatchNormalization)],
-        "plan": [*(values[name] for name in of_plan), options.lanes, options.dtype, code_of(worker_step)],
+        "plan": [
+            *(values[name] for name in of_plan),
+            *(
+                options.lanes,
+                options.dtype,
+                code_of(worker_step, compile_model, FusedAdam, lane_batches, drawn_batches),
+            ),
+        ],
         "augmentation": code_of(worker_batches),
         "version of TensorFlow or Keras": [tf.__version__, keras.__version__],
     }
@@ -504,7 +515,7 @@ def _train(options: argparse.Namespace, index: int, workers: int, watch: Watch) 
 
     def own(_context) -> tf.data.Dataset:
         found = {}
-        for lane in range(index, lanes, workers):
+        for lane in shards.mine(lanes, index, workers):
             if options.endless:
                 how = {"seed": values["seed"], "size": size, "chars": values["chars"], "look": unusual_look(values)}
                 draw = partial(shards.draw_numbers, texts=texts, **how)

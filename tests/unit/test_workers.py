@@ -1,5 +1,6 @@
 """Several workers train as one: the same losses, each its own data, and a sentence for everything that goes wrong."""
 
+import contextlib
 import json
 import os
 import random
@@ -7,6 +8,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -188,6 +190,19 @@ def test_a_worker_that_would_train_something_else_is_refused_by_all():
     assert first.endswith("Nothing was trained.")
 
 
+def test_a_caller_from_another_cluster_keeps_nobody_waiting():
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    first = threading.Thread(target=meet, args=(addresses, 0, {"seed": "a"}, 20), daemon=True)
+    first.start()
+    heard = None
+    while heard is None:  # until the first worker is there, and has told the stranger, number 7
+        with contextlib.suppress(OSError, ValueError):
+            heard = workers._ask(addresses[0], 7)
+    meet(addresses, 1, {"seed": "a"}, 20)
+    first.join(20)
+    assert not first.is_alive()
+
+
 @pytest.mark.parametrize(
     ("changed", "what"),
     [
@@ -321,6 +336,8 @@ def test_a_cluster_may_have_a_chief():
         (["--lanes", "0"], "--lanes is 0"),
         (["--lanes", "5"], "must be a multiple of --lanes, which is 5"),
         (["--patience", "0"], "above 0 seconds"),
+        (["--name", "../../docs"], "must be the name of a folder"),
+        (["--name", "shards"], "must be the name of a folder"),
         (["-p", "cats", "3"], "There is no parameter cats here"),
         (["-p", "epochs", "0"], "epochs is 0"),
         (["-p", "chars", "0123456789\u4e2d"], "cannot draw \u4e2d"),
