@@ -226,7 +226,7 @@ def save(
         runs = before["runs"]
     runs = sorted([run for run in runs if run["seed"] != result["seed"]] + [result], key=lambda run: run["seed"])
     write_json(path, {"name": name, "parameters": values, "runs": runs})
-    if path.parent in (results.RESULTS, results.PEERS):  # not while this is tested
+    if path.parent in (results.RESULTS, results.PEERS, results.ALPHABETS):  # not while this is tested
         numbers.update([PAGE, field.PAGE], numbers.result_tables())
         field.draw()
     return result

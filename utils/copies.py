@@ -54,7 +54,7 @@ def make_copies(notebooks: Path = NOTEBOOKS, copies: Path = COPIES, fresh: bool 
     for original in sorted(notebooks.glob("**/[0-9][0-9]-*.ipynb")):
         name = original.relative_to(notebooks).as_posix()
         copy, newest = copies / name, cells_of(original)
-        if copy.exists() and cells_of(copy) not in (made.get(name), newest):  # the learner has changed it
+        if copy.exists() and cells_of(copy) not in (made.get(name, ""), newest):  # the learner has changed it
             if not fresh:
                 kept += [name] if newest != made.get(name) else []
                 continue

@@ -14,7 +14,8 @@ import keras  # isort: skip
 class FusedBatchNormalization(keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization` computed by TensorFlow's one fused operation instead of a dozen small ones.
 
-    Same variables, and in training the same result. On a CPU, where the dozen are bound by memory, a step is shorter.
+    Same variables, and in training the same result. Only the moving variance is n / (n - 1) times as large, where n
+    numbers were normalised together. On a CPU, where the dozen are bound by memory, a step is shorter.
     Takes (batch, height, width, channels) or (batch, channels); works in bfloat16 with float32 statistics.
     """
 

@@ -5,6 +5,7 @@ They draw into a new pyplot figure and return nothing, so that a notebook shows 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -357,7 +358,7 @@ def plot_centres(digits: np.ndarray, looking: np.ndarray) -> None:
     """
     _, ax = plt.subplots(figsize=(5.4, 4.6))
     ax.plot([0, 1], [0, 1], color="0.4", linestyle="--", linewidth=1.5)
-    for place, marker in zip(range(digits.shape[1]), "osD^v*P", strict=False):
+    for place, marker in zip(range(digits.shape[1]), itertools.cycle("osD^v*P"), strict=False):
         label = f"place {place}"
         ax.plot(digits[:, place], looking[:, place], marker, markersize=5, alpha=0.6, label=label)
     ax.set(

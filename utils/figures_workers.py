@@ -10,6 +10,8 @@ from matplotlib.ticker import NullLocator, StrMethodFormatter
 
 from utils.figures import RIGHT, WRONG
 
+TOGETHER = {"sharey": True, "squeeze": False, "layout": "constrained"}
+
 
 def plot_times(
     panels: Mapping[str, Mapping[str, np.ndarray]], workers: np.ndarray, measured: tuple[int, float] | None = None
@@ -22,8 +24,8 @@ def plot_times(
         measured: number of workers and speed-up that were measured on this machine, for the first panel.
     """
     styles = ["-", "--", ":", "-."]
-    figure, axes = plt.subplots(1, len(panels), figsize=(3.6 * len(panels), 3.9), sharey=True, layout="constrained")
-    for ax, (title, lines) in zip(axes, panels.items(), strict=True):
+    figure, axes = plt.subplots(1, len(panels), figsize=(3.6 * len(panels), 3.9), **TOGETHER)
+    for ax, (title, lines) in zip(axes[0], panels.items(), strict=True):
         ax.plot(workers, workers, color="0.75", linewidth=1, label="ideal")
         for style, (label, speed_ups) in zip(styles, lines.items(), strict=False):
             ax.plot(workers, speed_ups, style, color=RIGHT, label=label)
@@ -35,9 +37,9 @@ def plot_times(
         ax.set_ylim(0.5, 90)
         ax.legend(loc="upper left", fontsize=8)
     if measured:
-        axes[0].plot(*measured, "o", color=WRONG, markersize=8, label="measured here")
-        axes[0].legend(loc="upper left", fontsize=8)
-    axes[0].set_ylabel("times as fast as one worker")
+        axes[0, 0].plot(*measured, "o", color=WRONG, markersize=8, label="measured here")
+        axes[0, 0].legend(loc="upper left", fontsize=8)
+    axes[0, 0].set_ylabel("times as fast as one worker")
     figure.get_layout_engine().set(wspace=0.04)
     plt.show()
 
@@ -49,14 +51,14 @@ def plot_shuffles(orders: Mapping[int, np.ndarray], most: int = 2000) -> None:
         orders: for each size of the buffer, the places before, in the order after: int arrays of one length.
         most: about so many dots in a panel.
     """
-    figure, axes = plt.subplots(1, len(orders), figsize=(3.6 * len(orders), 3.6), sharey=True, layout="constrained")
-    for ax, (buffer, order) in zip(axes, orders.items(), strict=True):
+    figure, axes = plt.subplots(1, len(orders), figsize=(3.6 * len(orders), 3.6), **TOGETHER)
+    for ax, (buffer, order) in zip(axes[0], orders.items(), strict=True):
         after = np.arange(0, len(order), max(1, len(order) // most))
         ax.plot(order[after], after, ".", color=RIGHT, markersize=2)
         ax.set(title=f"A buffer of {buffer:,} records", xlabel="place before")
         ax.set_xticks([0, len(order) // 2, len(order)], ["0", f"{len(order) // 2:,}", f"{len(order):,}"])
         ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         ax.grid(False)
-    axes[0].set_ylabel("place after shuffling")
+    axes[0, 0].set_ylabel("place after shuffling")
     figure.get_layout_engine().set(wspace=0.04)
     plt.show()

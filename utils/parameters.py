@@ -185,7 +185,7 @@ def _check_together(values: Mapping[str, object]) -> None:
         possible <= sys.maxsize,
         f"{length} characters out of {len(chars)} make more than {sys.maxsize:,} texts: choose a smaller length.",
     )
-    for name in ("captcha_count", "trial_captchas", "letter_captchas", "worker_captchas"):
+    for name in ("captcha_count", "trial_captchas", "letter_captchas"):
         count = values.get(name, 0)
         require(
             count <= possible,

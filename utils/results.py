@@ -181,7 +181,8 @@ def accuracy_table(results: Sequence[dict]) -> str:
 def older_drawings(results: Sequence[dict]) -> str:
     """Which recipes were scored on other drawings of the fresh texts than most, as an item of a Markdown list."""
     seeds = {result["name"]: {" and ".join(run["fresh_seeds"]) for run in result["runs"]} for result in results}
-    usual = max(set().union(*seeds.values()), key=lambda one: sum(one in of for of in seeds.values()))
+    drawn = sorted(set().union(*seeds.values()))
+    usual = max(drawn, key=lambda one: sum(one in of for of in seeds.values()), default="that each result names")
     others = [f"*{name}*" for name, of in seeds.items() if of != {usual}]
     if not others:
         return f"- All fresh captchas are drawn with the seeds {usual}."

@@ -206,8 +206,8 @@ def run_notebook(notebook: Path, output: Path, values: dict[str, object], bars: 
         ) from error
     except DeadKernelError as error:
         raise CourseError(
-            f"{notebook.name}: its kernel died, most often for want of memory. Close other programs or lower "
-            "batch_size, then run this again: it goes on where it was."
+            f"{notebook.name}: its kernel died, most often for want of memory. Close other programs and run "
+            "this again: it goes on where it was. A smaller batch_size needs less memory, but starts a new training."
         ) from error
     except (NoSuchKernel, RuntimeError) as error:
         raise CourseError(
@@ -318,7 +318,9 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):  # a console of Windows may have no sign for ✓
             stream.reconfigure(errors="replace")
-    parser = argparse.ArgumentParser(prog="python -m utils.run", description="Run the course's notebooks in order.")
+    parser = argparse.ArgumentParser(
+        prog="python -m utils.run", description="Run the course's notebooks in order.", allow_abbrev=False
+    )
     parser.add_argument("notebooks", nargs="*", help="numbers of the notebooks to run, such as 01 03; all by default")
     parser.add_argument(
         "-p", "--parameter", nargs=2, metavar=("NAME", "VALUE"), help="set a parameter; as often as you like"
@@ -343,8 +345,11 @@ def _run(options: argparse.Namespace, settings: list[tuple[str, str]]) -> int:
     output = outside_course(Path(options.output).absolute() if options.output else "", "--output")
     notebooks = SOLUTIONS if options.solutions else NOTEBOOKS
     output = output / "solutions" if options.solutions else output
-    chosen = sorted({find_notebook(name, notebooks) for name in options.notebooks}) or notebooks
+    chosen = {find_notebook(name, notebooks) for name in options.notebooks} or set(notebooks)
+    chosen = sorted(chosen, key=lambda path: path.name)  # a copy of a lesson runs when the lesson would
     for notebook in chosen:
+        same = [shown(path) for path in chosen if path.name == notebook.name]
+        require(len(same) == 1, f"{' and '.join(same)} have the same name: run them one after the other.")
         require(output / notebook.name != notebook, f"--output is where {notebook.name} lies: choose another folder.")
     values = _values(chosen, read_values(options.file) if options.file else {}, settings)
     folders = open_workspace(values.get("workspace", "workspace"))

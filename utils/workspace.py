@@ -105,7 +105,8 @@ def held(folder: Path) -> Iterator[None]:
     """Keep ``folder`` for this process while the block writes into it.
 
     The operating system holds the lock, so it is free again as soon as a process ends, even if it was killed. With the
-    lock held, files that killed runs have left half-written are removed. The small file ``.lock`` stays.
+    lock held, files that killed runs have left half-written are removed. The small file ``.lock`` stays, but not on
+    Windows.
 
     Raises:
         CourseError: another process holds the folder, or it cannot be written to.

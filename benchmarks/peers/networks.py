@@ -145,7 +145,10 @@ def read_places(logits: np.ndarray) -> np.ndarray:
 
 
 def read_columns(logits: np.ndarray) -> np.ndarray:
-    """The characters along the columns, each run of the same class once, blanks left out; -1 where none is left."""
+    """The characters along the columns, each run of the same class once, blanks left out; -1 where none is left.
+
+    Of a reading that is too long, the first characters count, as in the Keras example.
+    """
     found = np.full((len(logits), LENGTH), -1)
     for row, classes in enumerate(logits.argmax(axis=-1)):
         starts = np.flatnonzero(np.diff(classes, prepend=BLANK))

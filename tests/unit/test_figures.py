@@ -8,7 +8,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 
-from utils import figures, figures_results
+from utils import figures, figures_results, figures_workers
 from utils.looking import Looking
 from utils.progress import Progress, _Bar, duration, fraction_of, progress
 from utils.results import Place
@@ -268,3 +268,15 @@ def test_progress_passes_everything_on(capsys):
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text
+
+
+def test_workers_and_shuffles_can_be_drawn_in_a_single_panel():
+    figures_workers.plot_times({"one": {"1 Gbit/s": np.arange(1, 9)}}, np.arange(1, 9), (2, 1.8))
+    figures_workers.plot_shuffles({200: np.arange(1000)})
+    assert len(plt.get_fignums()) == 2 and all(len(plt.figure(number).axes) == 1 for number in plt.get_fignums())
+
+
+def test_every_place_of_a_long_text_is_drawn():
+    centres = np.zeros((3, 12))
+    figures_results.plot_centres(centres, centres)
+    assert [line.get_label() for line in plt.gca().lines[-12:]] == [f"place {place}" for place in range(12)]

@@ -284,7 +284,7 @@ def test_any_value_of_any_parameter(name, value):
 
 
 NUMERIC = [name for name, parameter in PARAMETERS.items() if parameter.kind in (int, float)]
-COUNTS = ("captcha_count", "trial_captchas", "letter_captchas", "worker_captchas")
+COUNTS = ("captcha_count", "trial_captchas", "letter_captchas")
 
 
 @many

@@ -148,6 +148,22 @@ def test_wrong_arguments_are_one_sentence_before_anything_runs(arguments, says, 
     assert says in error and error.count("\n") == 2, error
 
 
+def test_a_copy_runs_when_its_lesson_would_but_not_beside_it(capsys, monkeypatch, tmp_path):
+    ran = []
+    monkeypatch.setattr(run, "run_notebook", lambda notebook, *_: ran.append(notebook.name[:2]))
+    copy = toy(tmp_path / "a-copy", name="02-write-tfrecords.ipynb")
+    assert main(["03", str(copy), "01", "-o", str(tmp_path)]) == 0, capsys.readouterr().err
+    assert ran == ["01", "02", "03"]
+    assert main(["02", str(copy), "-o", str(tmp_path)]) == 1
+    assert "have the same name: run them one after the other" in capsys.readouterr().err
+
+
+def test_a_shortened_option_is_not_passed_over(capsys):
+    with pytest.raises(SystemExit):
+        main(["05", "--param", "epochs", "3"])
+    assert "--param" in capsys.readouterr().err
+
+
 def test_what_is_passed_on(capsys, monkeypatch, tmp_path):
     calls = {}
     monkeypatch.setattr(run, "run_notebook", lambda notebook, output, values: calls.update({notebook.name[:2]: values}))
@@ -369,5 +385,8 @@ def test_a_copy_that_is_damaged_counts_as_changed(course):
     (mine / "01-a.ipynb").write_text("{")
     copies.make_copies(notebooks, mine)
     assert (mine / "01-a.ipynb").read_text() == "{"
+    (mine / copies.MADE).write_text("{")
+    copies.make_copies(notebooks, mine)
+    assert (mine / "01-a.ipynb").read_text() == "{", "a damaged note costs a copy"
     copies.make_copies(notebooks, mine, fresh=True)
     assert source(mine / "01-a.ipynb") == "old" and (mine / "before-1" / "01-a.ipynb").read_text() == "{"
