@@ -8,6 +8,7 @@ import pytest
 
 from utils import numbers
 from utils.files import REPO, CourseError
+from utils.machine import MEMORY
 
 KNOWN = {
     "whole-test": "97.8 %",
@@ -47,6 +48,11 @@ def lesson(text="Train.", seconds=12.0, **metadata):
 
 def test_every_number_is_up_to_date_and_none_is_typed_by_hand():
     assert numbers.problems(numbers.pages()) == []
+
+
+def test_lesson_00_asks_for_as_much_memory_as_a_lesson_has_used():
+    peaks = [nbformat.read(path, as_version=4).metadata.get("peak_mb", 0) for path in numbers.lessons().values()]
+    assert max(peaks) == pytest.approx(MEMORY / 1e6, abs=50), "set MEMORY in utils/machine.py"
 
 
 def test_a_good_page_has_no_problem_and_is_left_alone(tmp_path):
