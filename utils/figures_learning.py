@@ -30,7 +30,7 @@ def plot_logits(
         label: the true character's place in ``chars``; its bars have another colour.
     """
     _, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 3.2), width_ratios=[1, 1.7, 1.7])
-    show_picture(left, image, f"place {place} says {chars[label]}")
+    show_picture(left, image, f"place {place} holds {chars[label]}")
     for ax, values, form in ((middle, logits, "{:.1f}"), (right, chances, "{:.2f}")):
         colors = [RIGHT if char == label else PLAIN for char in range(len(values))]
         bars = ax.bar(range(len(values)), values, color=colors)

@@ -305,7 +305,7 @@ def plot_calibration(found: Calibration) -> None:
     said = [f"{edge}\n({total:,})" for edge, total in zip(edges, found.total, strict=True)]
     ax.set_xticks((np.arange(bins) + 0.5) / bins, said, fontsize=9)
     ax.set(title="Is it right as often as it is confident?", xlabel="confidence (number of captchas)")
-    ax.set(ylabel="read whole", xlim=(0, 1), ylim=(-0.03, 1.03))
+    ax.set(ylabel="read whole", xlim=(0, 1.02), ylim=(-0.03, 1.03))
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     ax.legend(fontsize=9.5, loc="upper left")
 
@@ -316,9 +316,9 @@ def plot_refusing(answered: np.ndarray, accuracy: np.ndarray, most: float = 0.3)
     _, ax = plt.subplots(figsize=(8, 3.2))
     ax.plot(1 - answered[shown], 1 - accuracy[shown], color=RIGHT)
     ax.set(title="Refuse the least confident captchas", xlabel="share of the captchas that is refused")
-    ax.set(ylabel="of the others, misread", ylim=(0, None), xlim=(0, most))
+    ax.set(ylabel="misread, of those answered", ylim=(0, None), xlim=(0, most))
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    ax.yaxis.set_major_formatter(PercentFormatter(1))
 
 
 def show_looking(image: np.ndarray, falls: np.ndarray, looking: Looking, text: str) -> None:
