@@ -74,7 +74,7 @@ def test_the_last_lines_say_where_to_look_and_what_was_reached(course):
     for line in (
         "Drawing: 1,500 of 1,500 captchas in",
         "Writing: 1,500 of 1,500 records in",
-        "Training: 320 of 320 steps in",
+        "Training: 400 of 400 steps in",
     ):
         assert line in course.progress
     assert f"reads {whole:.1%} of the test captchas whole" in course.printed
@@ -101,7 +101,7 @@ def test_a_second_run_has_nothing_to_do_and_says_so(course, tmp_path):
     said = "".join((runs / find_notebook(number).name).read_text() for number in making)
     assert "All 1,500 captchas were already in" in said
     assert "Already there, nothing to do" in said
-    assert "8 of 8 epochs with these settings were done before" in said
+    assert "10 of 10 epochs with these settings were done before" in said
 
 
 def replay(folder):
@@ -209,7 +209,7 @@ def test_a_training_that_is_killed_again_and_again_goes_on(course, tmp_path):
     done = run_course(tmp_path, *arguments)
     assert done.returncode == 0, done.stderr[-3000:]
     said = (tmp_path / "runs" / "05-train-alexnet.ipynb").read_text()
-    assert re.search(r"[1-7] of 8 epochs with these settings were done before", said)
+    assert re.search(r"[1-9] of 10 epochs with these settings were done before", said)
     broken, unbroken = read_history(tmp_path / "workspace" / "model"), read_history(made / "model")
     for one, other in zip(broken, unbroken, strict=True):
         assert {**one, "seconds": 0} == {**other, "seconds": 0}
