@@ -389,11 +389,9 @@ def prints_of(options: argparse.Namespace) -> dict[str, str]:
         "network": [*(values[name] for name in of_network), code_of(alexnet, SynchronizedBatchNormalization)],
         "plan": [
             *(values[name] for name in of_plan),
-            *(
-                options.lanes,
-                options.dtype,
-                code_of(worker_step, compile_model, FusedAdam, lane_batches, drawn_batches),
-            ),
+            options.lanes,
+            options.dtype,
+            code_of(worker_step, compile_model, FusedAdam, lane_batches, drawn_batches),
         ],
         "augmentation": code_of(worker_batches),
         "version of TensorFlow or Keras": [tf.__version__, keras.__version__],

@@ -1,4 +1,4 @@
-"""Every notebook stands alone: opened first, in an empty workspace, from any folder, with each cell run twice.
+"""Every notebook stands alone: opened first, in an empty workspace, from any folder, and a second time.
 
 test_course.py runs them in order. Here each has a workspace of its own, with few and small captchas. Those that need
 a trained model get the one that comes with the course.
@@ -25,8 +25,8 @@ FEW |= {"letter_captchas": 100, "trial_epochs": 1, "trial_steps": 20, "fresh_cou
 LIGHT = next(path for path in NOTEBOOKS if path.name.startswith("01"))
 FOLDERS = ("the repository", "notebooks", "elsewhere")
 
-# Lines that may differ where a cell is run again: they say what was made now, what was there, or a state before
-# training. Everything else must be the same.
+# Lines that may differ between a first and a second run: they say what was made now, what was there, or a state
+# before training. Everything else must be the same.
 WHAT_WAS_THERE = re.compile(
     r"There (is|are) no .* yet\b|Drew \d|All .* were already in|Written now|Already there, |"
     r"\d+ of \d+ epochs with these settings were done before"
@@ -58,17 +58,17 @@ def every_cell_twice(path, folder):
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory):
-    """For each notebook, what it shows in an empty workspace; each cell of a lesson is run twice."""
+    """For each notebook, its executed copies: a solution runs once; a lesson twice, the second time each cell twice."""
     root = tmp_path_factory.mktemp("alone")
 
     def run(path):
-        folder = root / name(path)
+        folder, copies = root / name(path), []
         folder.mkdir(parents=True)
-        source = every_cell_twice(path, folder) if path in NOTEBOOKS else path
-        run_notebook(
-            source, folder / "run.ipynb", values_for(path) | {"workspace": str(folder / "workspace")}, bars=False
-        )
-        return nbformat.read(folder / "run.ipynb", as_version=4)
+        for number in range(2 if path in NOTEBOOKS else 1):
+            source = every_cell_twice(path, folder) if number else path
+            copies.append(folder / f"run-{number}.ipynb")
+            run_notebook(source, copies[-1], values_for(path) | {"workspace": str(folder / "workspace")}, bars=False)
+        return [nbformat.read(copy, as_version=4) for copy in copies]
 
     with ThreadPoolExecutor(2) as pool:  # importing TensorFlow keeps only one core busy
         yield {path: pool.submit(run, path) for path in NOTEBOOKS + SOLUTIONS}
@@ -79,13 +79,14 @@ def printed(nb) -> str:
     return "".join(output.text for cell in code_cells(nb) for output in cell.outputs if output.output_type == "stream")
 
 
-def part(nb, again: bool):
-    """The repeated cells of a notebook, or all others."""
-    return nbformat.v4.new_notebook(cells=[c for c in nb.cells if ("again" in c.metadata.get("tags", [])) == again])
+def results(nb, again: bool = False) -> list[str]:
+    """Every line that a notebook printed and every picture that it showed, without what may differ.
 
-
-def results(nb) -> list[str]:
-    """Every line that a notebook printed and every picture that it showed, without what may differ."""
+    Args:
+        again: of the repeated cells instead of all others.
+    """
+    chosen = [cell for cell in nb.cells if ("again" in cell.metadata.get("tags", [])) == again]
+    nb = nbformat.v4.new_notebook(cells=chosen)
     text, masks = printed(nb), configparser.ConfigParser(interpolation=None)
     masks.read(REPO / "tests" / "nbval.cfg")
     for mask in masks.sections():
@@ -104,7 +105,7 @@ def results(nb) -> list[str]:
 
 @pytest.mark.parametrize("path", NOTEBOOKS + SOLUTIONS, ids=name)
 def test_it_stands_alone(executed, path):
-    first = printed(executed[path].result())
+    first = printed(executed[path].result()[0])
     if needs_a_model(path):
         assert re.search(r"so the model is models/catch-up\.npz, which comes with the course", first)
     if any(f"ready_{what}(" in cell.source for what in ("captchas", "records")
@@ -113,11 +114,12 @@ def test_it_stands_alone(executed, path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
-def test_each_cell_run_twice_has_the_same_results(executed, path):
-    first, again = (part(executed[path].result(), again) for again in (False, True))
+def test_a_second_run_and_each_cell_run_twice_have_the_same_results(executed, path):
+    first, second = executed[path].result()
+    assert results(first) == results(second)
     assert results(first)
-    assert results(again) == results(first), "a cell that is run twice in a row gives something else"
-    assert "yet: drawing" not in printed(again) and "yet: writing" not in printed(again)
+    assert results(second, again=True) == results(second), "a cell that is run twice in a row gives something else"
+    assert "yet: drawing" not in printed(second) and "yet: writing" not in printed(second)
 
 
 def test_another_result_would_be_noticed():
