@@ -87,7 +87,7 @@ def show_alignments(images: np.ndarray, paths: np.ndarray, truth: Sequence[str],
     for ax, image, path, text in zip(axes.flat, images, paths, truth, strict=False):
         height, width = image.shape[:2]
         read = decode(path, chars)
-        show_picture(ax, image, f"{text}, read {read}")
+        show_picture(ax, image, f"{text}, read {read} {'✓' if read == text else '✗'}")
         ax.title.set_color(RIGHT if read == text else WRONG)
         step = width / len(path)
         for column, label in enumerate(path):

@@ -60,6 +60,7 @@ def plot_minus_log(points: Mapping[str, float]) -> None:
             said, (chance, loss), (-4 if side == "right" else 10, 8), textcoords="offset points", ha=side, color=color,
             weight="bold",
         )  # fmt: skip
+    ax.grid(False)  # its lines would run through the names
     ax.set(
         title="The loss is minus the logarithm of the true character's probability",
         xlabel="probability p of the true character",
@@ -196,6 +197,7 @@ def plot_parting(
     _mark_guessing(ax, classes)
     ax.set(title=title, xlabel="step", ylabel="loss")
     ax.set(xlim=(0, steps[-1] * 1.3), ylim=(-0.1, None))
+    ax.set_xticks([tick for tick in ax.get_xticks() if tick <= steps[-1]])  # the room on the right is for the names
     ax.legend(loc="lower left")
 
 

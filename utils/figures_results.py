@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axis import Axis
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
-from matplotlib.ticker import FuncFormatter, LogFormatter, LogLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
 
 from utils.captchas import DIGITS
 from utils.figures import RIGHT, WRONG, mark_chance, show_picture
@@ -288,7 +288,8 @@ def plot_groups(groups: dict[str, Sequence[Group]]) -> None:
         ax.set(title=f"By {title}", xlabel=f"{title} (number of captchas)", xlim=(-0.5, len(found) - 0.5))
         ax.tick_params(axis="x", labelsize=9)
         ax.yaxis.set_major_formatter(PercentFormatter(1))
-    axes.flat[0].set(ylabel="misread", ylim=(0, None))  # last, since all panels share it
+    top = axes.flat[0].get_ylim()[1]  # last, since all panels share it
+    axes.flat[0].set(ylabel="misread", ylim=(-0.04 * top, top))  # a dot at 0 is shown whole
 
 
 def plot_calibration(found: Calibration) -> None:
@@ -404,10 +405,13 @@ def plot_claims(scores: dict[str, dict[str, float]], classes: int = len(DIGITS))
 def plot_losses(losses: dict[str, Sequence[float]], classes: int = len(DIGITS)) -> None:
     """The loss of every step of each training, on a logarithmic scale, with chance drawn in."""
     _, ax = plt.subplots(figsize=(8, 3.4))
-    for (label, values), color in zip(losses.items(), (WRONG, RIGHT, "black"), strict=False):
-        ax.plot(range(1, len(values) + 1), values, color=color, linewidth=1.2, label=label)
+    for (label, values), color, line in zip(
+        losses.items(), (WRONG, RIGHT, "black"), ("-", (0, (6, 1)), ":"), strict=False
+    ):
+        ax.plot(range(1, len(values) + 1), values, color=color, linestyle=line, linewidth=1.2, label=label)
     mark_chance(ax, np.log(classes), f"chance: ln {classes} = {np.log(classes):.2f}")
     ax.set(title="Loss of every step", xlabel="step", ylabel="mean cross-entropy", yscale="log")
-    ax.yaxis.set_major_formatter(LogFormatter())
-    ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))  # plain numbers, where there is room
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_locator(NullLocator())
     ax.legend(fontsize=9)
