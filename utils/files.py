@@ -140,6 +140,6 @@ def check_settings(path: Path, settings: dict, made_by: str) -> bool:
         )
         raise CourseError(
             f"{shown(path.parent)} was made with other settings ({what}): "
-            f"delete that folder, or choose another `workspace`, and run {made_by} again."
+            f"change that back, delete that folder, or choose another `workspace`, and run {made_by} again."
         )
     return True

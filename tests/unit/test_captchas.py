@@ -108,7 +108,9 @@ def test_other_settings_in_the_same_folder_are_an_error(tmp_path, count, seed):
     folder = tmp_path / "captchas"
     captchas.write_captchas(folder, 30, 0)
     before = all_bytes(folder)
-    with pytest.raises(CourseError, match=r"other settings .* delete that folder, or choose another `workspace`"):
+    with pytest.raises(
+        CourseError, match=r"other settings .* change that back, delete that folder, or choose another `workspace`"
+    ):
         captchas.write_captchas(folder, count, seed)
     assert all_bytes(folder) == before
 
