@@ -43,17 +43,23 @@ def locked(environment: dict[str, str]) -> list[str]:
     ]
 
 
-def download_command(machine: str | None = None, wheels: Path = WHEELS) -> list[str]:
-    """The call of pip that downloads every wheel for ``machine``, such as ``"windows-3.12"``; for this one if None."""
+def download_commands(machine: str | None = None, wheels: Path = WHEELS) -> list[list[str]]:
+    """The calls of pip that download every wheel for ``machine``, such as ``"windows-3.12"``; for this one if None.
+
+    The second one is of the packages that only an early release of that Python needs, such as 3.11.2.
+    """
     command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-deps"]
     command += ["--only-binary", ":all:", "--dest", str(wheels)]
-    environment = {}
-    if machine is not None:
-        system, python = machine.split("-")
-        tags, environment = SYSTEMS[system]
-        environment = environment | {"python_version": python, "python_full_version": f"{python}.9"}
-        command += ["--python-version", python, *(part for tag in tags for part in ("--platform", tag))]
-    return command + locked(environment)
+    if machine is None:
+        return [command + locked({})]
+    system, python = machine.split("-")
+    tags, markers = SYSTEMS[system]
+    command += ["--python-version", python, *(part for tag in tags for part in ("--platform", tag))]
+    late, early = (
+        locked(markers | {"python_version": python, "python_full_version": f"{python}.{patch}"}) for patch in (99, 0)
+    )
+    more = [package for package in early if package not in late]
+    return [command + late] + [command + more] * bool(more)
 
 
 def this_machine() -> str:
@@ -73,8 +79,9 @@ def download(machines: Sequence[str], wheels: Path = WHEELS) -> None:
     for machine in dict.fromkeys((None, *machines, *sorted(done & set(MACHINES)))):  # the lock may have changed
         name = machine or this_machine()
         print(f"Packages for {name}", flush=True)
-        if subprocess.run(download_command(machine, wheels), stdout=subprocess.DEVNULL).returncode:
-            raise CourseError(f"The packages for {name} are not all there: see pip's words above, then run this again.")
+        for command in download_commands(machine, wheels):
+            whole = subprocess.run(command, stdout=subprocess.DEVNULL).returncode == 0
+            require(whole, f"The packages for {name} are not all there: see pip's words above, then run this again.")
         done.add(name)
     with write_aside(packed) as part:
         part.write_text("\n".join(sorted(done)) + "\n", encoding="utf-8")
@@ -89,7 +96,15 @@ def copy_course(target: Path) -> None:
     require(not target.resolve().is_relative_to(REPO), "Choose a folder outside the course, for example on a stick.")
     ignored = {line.strip("/") for line in (REPO / ".gitignore").read_text(encoding="utf-8").splitlines()}
     leave_out = shutil.ignore_patterns(".git", *(ignored - {WHEELS.name}))
-    shutil.copytree(REPO, target, ignore=leave_out, dirs_exist_ok=True)
+    try:
+        shutil.copytree(REPO, target, ignore=leave_out, dirs_exist_ok=True)
+    except shutil.Error as error:  # it copies what it can, and then names every file that it could not
+        (_, first, why), *more = error.args[0]
+        why = why.partition("] ")[2].partition(": ")[0] or why  # without its number and the path
+        raise CourseError(
+            f"Cannot copy {1 + len(more):,} files, {Path(first).name} among them ({why}): free some space in "
+            f"{shown(target)}, or choose another folder, and run this again."
+        ) from error
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -3,9 +3,12 @@
 Nothing is downloaded here: pip's calls are looked at, or replaced by a stand-in.
 """
 
+import errno
+import shutil
 import subprocess
 import sys
 import tomllib
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -15,15 +18,18 @@ from utils.files import REPO, CourseError
 
 
 def packages(machine):
-    command = pack.download_command(machine)
-    assert command[:4] == [sys.executable, "-m", "pip", "download"]
-    assert "--no-deps" in command and command[command.index("--only-binary") + 1] == ":all:"
-    assert command[command.index("--dest") + 1] == str(REPO / "wheels")
-    return {part for part in command if "==" in part}
+    commands = pack.download_commands(machine)
+    for command in commands:
+        assert command[:4] == [sys.executable, "-m", "pip", "download"]
+        assert "--no-deps" in command and command[command.index("--only-binary") + 1] == ":all:"
+        assert command[command.index("--dest") + 1] == str(REPO / "wheels")
+        names = [part.split("==")[0] for part in command if "==" in part]
+        assert len(set(names)) == len(names)  # pip takes one version of each in one call
+    return {part for command in commands for part in command if "==" in part}
 
 
 def platforms(machine):
-    command = pack.download_command(machine)
+    command = pack.download_commands(machine)[0]
     return [value for option, value in pairwise(command) if option == "--platform"]
 
 
@@ -46,15 +52,23 @@ def test_what_builds_the_course_is_packed_too(machine):
 def test_every_python_gets_its_own_packages():
     old, new = packages("linux-3.11"), packages("linux-3.13")
     assert "contourpy==1.3.3" in old - new and "contourpy==1.4.0" in new - old
-    assert (
-        pack.download_command("linux-3.13")[pack.download_command("linux-3.13").index("--python-version") + 1] == "3.13"
-    )
+    for command in pack.download_commands("linux-3.13"):
+        assert command[command.index("--python-version") + 1] == "3.13"
+
+
+@pytest.mark.parametrize("machine", pack.MACHINES)
+def test_every_release_of_a_python_finds_its_packages(machine):
+    system, python = machine.split("-")
+    packed = packages(machine)
+    for patch in range(20):
+        release = {"python_version": python, "python_full_version": f"{python}.{patch}"}
+        assert set(pack.locked(pack.SYSTEMS[system][1] | release)) <= packed, f"{python}.{patch}"
 
 
 def test_this_machine_gets_what_is_installed_here():
     from importlib.metadata import version
 
-    assert platforms(None) == [] and "--python-version" not in pack.download_command(None)
+    assert platforms(None) == [] and "--python-version" not in pack.download_commands(None)[0]
     for package in packages(None):
         name, pin = package.split("==")
         assert version(name) == pin
@@ -62,7 +76,7 @@ def test_this_machine_gets_what_is_installed_here():
 
 def test_a_folder_counts_as_packed_only_when_all_is_there(tmp_path, monkeypatch):
     calls, codes = [], [0, 0, 0, 0, 0, 1]
-    monkeypatch.setattr(pack, "download_command", lambda machine, wheels: [machine or "here"])
+    monkeypatch.setattr(pack, "download_commands", lambda machine, wheels: [[machine or "here"]])
     monkeypatch.setattr(
         subprocess,
         "run",
@@ -100,6 +114,20 @@ def test_the_copy_leaves_out_what_belongs_to_one_machine(tmp_path, monkeypatch):
     assert {"wheels/a.whl", "utils/pack.py", ".gitignore"} == copied
     with pytest.raises(CourseError, match="outside the course"):
         pack.copy_course(course / "stick")
+
+
+def test_a_stick_that_is_full_is_told_in_one_sentence(tmp_path, monkeypatch):
+    def full(source, target, **_):
+        raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+    course = tmp_path / "course"
+    course.mkdir()
+    for name in (".gitignore", "README.md", "Makefile"):
+        (course / name).write_text("x")
+    monkeypatch.setattr(pack, "REPO", course)
+    monkeypatch.setattr(pack.shutil, "copytree", partial(shutil.copytree, copy_function=full))
+    with pytest.raises(CourseError, match=r"Cannot copy 3 files, .* among them \(No space left on device\): free"):
+        pack.copy_course(tmp_path / "stick")
 
 
 def test_an_unknown_machine_is_refused(capsys):
