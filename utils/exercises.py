@@ -129,7 +129,7 @@ def _unshuffled(answer: object, paths: Sequence[Path], test_count: int) -> bool:
     """Whether these are the first characters of the texts that come first in sorted order."""
     if isinstance(answer, str):
         raise TypeError(f"{answer!r} is a text, no set")
-    return set(answer) == {text_of(path)[0] for path in sorted(paths)[:test_count]}
+    return set(answer) == {text_of(path)[0] for path in sorted(paths, key=lambda path: path.name)[:test_count]}
 
 
 def with_a_wrong_label(labels: np.ndarray, seed: int, classes: int = len(DIGITS)) -> np.ndarray:

@@ -54,8 +54,11 @@ def make_example(image: np.ndarray, labels: Sequence[int]) -> tf.train.Example:
 
 
 def shuffled(paths: Sequence[Path], seed: int) -> list[Path]:
-    """``paths`` in an order that only the seed decides: sorted first, because a disk lists files in any order."""
-    paths = sorted(paths)
+    """``paths`` in an order that only the seed decides.
+
+    They are sorted by name first: a disk lists files in any order, and Windows sorts paths without regard to capitals.
+    """
+    paths = sorted(paths, key=lambda path: path.name)
     random.Random(f"split {seed}").shuffle(paths)
     return paths
 
