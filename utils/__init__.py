@@ -6,6 +6,7 @@ Importing this package, or its modules ``files``, ``workspace``, ``parameters``,
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from utils.files import CourseError, shown
@@ -45,6 +46,9 @@ def _in_a_sentence(kind: type, error: BaseException, trace: object) -> None:
 
 if sys.argv[:1] == ["-m"]:  # python -m utils.run and the like
     sys.excepthook = _in_a_sentence
+    for _stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError):  # a console of Windows may have no sign for ✓
+            _stream.reconfigure(errors="replace")
 _hidden(Path.cwd())
 if "ipykernel.kernelapp" in sys.modules:  # in a notebook
     _figures_inline()

@@ -147,6 +147,30 @@ def value_of(name: str, text: str) -> object:
     return checked(name, value)
 
 
+def settings_in(arguments: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Take every ``-p NAME VALUE`` out of ``arguments``: argparse holds a value such as ``-1e-3`` for an option.
+
+    Returns:
+        The other arguments, and the pairs of name and value.
+
+    Raises:
+        CourseError: a name or a value is missing.
+    """
+    rest, settings, left = [], [], list(arguments)
+    while left:
+        argument = left.pop(0)
+        if argument not in ("-p", "--parameter"):
+            rest.append(argument)
+            continue
+        pair, left = left[:2], left[2:]
+        if pair and "=" in pair[0] and pair[0].split("=")[0] in PARAMETERS:  # -p epochs=3, as many programs have it
+            left = pair[1:] + left
+            pair = pair[0].split("=", 1)
+        require(len(pair) == 2, f"{argument} takes a name and a value, as in `-p epochs 3`.")
+        settings.append((pair[0], pair[1]))
+    return rest, settings
+
+
 def check_names(names: Iterable[str], chosen: Mapping[str, Iterable[str]], other: Mapping[str, Iterable[str]]) -> None:
     """Check that each of ``names`` is a parameter of a notebook that is going to run.
 
@@ -185,7 +209,7 @@ def _check_together(values: Mapping[str, object]) -> None:
         possible <= sys.maxsize,
         f"{length} characters out of {len(chars)} make more than {sys.maxsize:,} texts: choose a smaller length.",
     )
-    for name in ("captcha_count", "trial_captchas", "letter_captchas"):
+    for name in ("captcha_count", "trial_captchas"):
         count = values.get(name, 0)
         require(
             count <= possible,

@@ -24,10 +24,10 @@ def ready_captchas(folders: Folders, captcha_count: int, seed: int, chars: str =
     folder = folders.captchas
     begun = folder / captchas.SETTINGS
     if begun.exists():
-        found = read_json(begun)
+        found = read_json(begun, captcha_count=int, seed=int, chars=str, length=int)
         try:
             texts = captchas.draw_texts(found["captcha_count"], found["seed"], found["chars"], found["length"])
-        except (CourseError, KeyError, TypeError, ValueError) as error:
+        except CourseError as error:
             raise CourseError(f"{shown(begun)} is damaged: delete {shown(folder)} and run this again.") from error
         _same_alphabet(folder, (found["chars"], found["length"]), (chars, length))
         missing = captchas.missing_texts(folder, texts, chars)

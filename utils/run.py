@@ -27,7 +27,7 @@ from PIL import Image
 
 from utils import numbers
 from utils.files import MEND_HISTORY, REPO, CourseError, cause, read_json, require, shown, write_aside
-from utils.parameters import PARAMETERS, check_names, check_parameters, value_of
+from utils.parameters import PARAMETERS, check_names, check_parameters, settings_in, value_of
 from utils.progress import fraction_of
 from utils.workspace import open_workspace, outside_course
 
@@ -278,23 +278,6 @@ def store_picture(notebook: Path, path: Path) -> None:
         part.write_bytes(base64.b64decode(first))
 
 
-def _settings(arguments: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
-    """Take ``-p NAME VALUE`` out of ``arguments``: argparse would hold a value such as ``-1e-3`` for an option."""
-    rest, settings, left = [], [], list(arguments)
-    while left:
-        argument = left.pop(0)
-        if argument not in ("-p", "--parameter"):
-            rest.append(argument)
-            continue
-        pair, left = left[:2], left[2:]
-        if pair and "=" in pair[0] and pair[0].split("=")[0] in PARAMETERS:  # -p epochs=3, as many programs have it
-            left = pair[1:] + left
-            pair = pair[0].split("=", 1)
-        require(len(pair) == 2, f"{argument} takes a name and a value, as in `-p epochs 3`.")
-        settings.append((pair[0], pair[1]))
-    return rest, settings
-
-
 def _values(chosen: Sequence[Path], given: dict[str, str], settings: Sequence[tuple[str, str]]) -> dict[str, object]:
     """The values of all parameters that were given, checked before anything runs.
 
@@ -315,9 +298,6 @@ def _values(chosen: Sequence[Path], given: dict[str, str], settings: Sequence[tu
 
 
 def main(arguments: list[str] | None = None) -> int:
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError, ValueError):  # a console of Windows may have no sign for ✓
-            stream.reconfigure(errors="replace")
     parser = argparse.ArgumentParser(
         prog="python -m utils.run", description="Run the course's notebooks in order.", allow_abbrev=False
     )
@@ -330,7 +310,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--solutions", action="store_true", help="run the solutions of the exercises instead")
     parser.add_argument("--store", action="store_true", help="then store the executed notebooks as the course's own")
     try:
-        rest, settings = _settings(sys.argv[1:] if arguments is None else arguments)
+        rest, settings = settings_in(sys.argv[1:] if arguments is None else arguments)
         options = parser.parse_args(rest)
         return _run(options, settings)
     except (CourseError, OSError) as error:

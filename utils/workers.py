@@ -33,7 +33,7 @@ import psutil
 from utils.captchas import DIGITS, LENGTH, USUAL, check_alphabet, unusual_look
 from utils.files import CourseError, cause, require, shown, write_json
 from utils.machine import cores
-from utils.parameters import check_parameters, value_of
+from utils.parameters import check_parameters, settings_in, value_of
 from utils.workspace import open_workspace
 
 PATIENCE = 60  # seconds that a worker waits for the others
@@ -329,9 +329,11 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     Raises:
         CourseError: a parameter is unknown or wrong, or the numbers do not fit together.
     """
-    parser = argparse.ArgumentParser(prog="python -m utils.workers", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m utils.workers", description=__doc__.splitlines()[0], allow_abbrev=False
+    )
     parser.add_argument("--workers", type=int, default=2, help="processes on this machine; TF_CONFIG counts more")
-    parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="set a parameter")
+    parser.add_argument("-p", nargs=2, metavar=("NAME", "VALUE"), help="set a parameter; as often as you like")
     parser.add_argument("--captchas", type=int, default=0, help="captchas in the shards (default: one for each text)")
     parser.add_argument("--lanes", type=int, default=8, help="parts of a global batch, a multiple of the workers")
     parser.add_argument("--endless", action="store_true", help="train on captchas that never come again, no shards")
@@ -342,9 +344,10 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="first port of the workers here (default: free ones)")
     parser.add_argument("--pin", action="store_true", help="one core for each worker here")
     parser.add_argument("--report", action="store_true", help="write report.json beside the model: losses and times")
-    options = parser.parse_args(arguments)
-    values = DEFAULTS | {name: value_of(name, text) for name, text in options.p if name in DEFAULTS}
-    unknown = [name for name, _ in options.p if name not in DEFAULTS]
+    rest, settings = settings_in(sys.argv[1:] if arguments is None else arguments)
+    options = parser.parse_args(rest)
+    values = DEFAULTS | {name: value_of(name, text) for name, text in settings if name in DEFAULTS}
+    unknown = [name for name, _ in settings if name not in DEFAULTS]
     require(not unknown, f"There is no parameter {', '.join(unknown)} here. There are: {', '.join(DEFAULTS)}.")
     check_parameters(values)
     check_alphabet(values["chars"], values["fonts"])
@@ -414,7 +417,7 @@ def work(options: argparse.Namespace, addresses: Sequence[str], index: int) -> N
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(2)
     _use_one_gpu(addresses, index)  # before TensorFlow looks for itself
-    watch = Watch(addresses, index, options.patience)
+    watch = Watch(addresses, index, options.patience if len(addresses) > 1 else math.inf)  # alone, it waits for nobody
 
     def write() -> None:
         written = 0 if options.endless else _write(options, index, len(addresses))

@@ -10,14 +10,13 @@ import json
 import math
 import os
 import re
-import struct
 import unicodedata
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import bomb
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
@@ -226,13 +225,6 @@ def test_any_chunks_in_a_png(tmp_path_factory, kinds, header):
         one_sentence(error, "0150.png")
 
 
-def bomb(path: Path, side: int = 15_000) -> None:
-    """A 1-bit PNG of ``side`` x ``side`` white pixels, in a few kB."""
-    rows = zlib.compress((b"\0" + b"\xff" * -(-side // 8)) * side, 9)
-    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    path.write_bytes(chunks([(b"IHDR", header), (b"IDAT", rows), (b"IEND", b"")]))
-
-
 def test_one_file_with_far_too_many_pixels_stops_nothing(tmp_path):
     """It is told with its name and left out, or drawn again where it stands for a captcha."""
     captchas.write_captchas(tmp_path / "captchas", 6, 0, processes=1)
@@ -333,8 +325,8 @@ def test_any_command_line(tmp_path_factory, words):
         patched.chdir(tmp_path_factory.getbasetemp())
         patched.setattr(run, "run_notebook", lambda *_: None)
         patched.setattr(run, "_store_all", lambda *_: None)
-        patched.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="cp1252"))
-        said = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", write_through=True)
+        patched.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="cp1252", errors="replace"))
+        said = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", errors="replace", write_through=True)
         patched.setattr("sys.stderr", said)
         try:
             code = run.main(words)
@@ -410,7 +402,7 @@ def test_any_bytes_in_the_settings_of_the_captchas(made, data):
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(captchas, "write_captchas", lambda *arguments, **_: drawn.append(arguments))
             prepare.ready_captchas(made, 6, 0)
-        check_settings(path, json.loads(whole), "this")
+        assert check_settings(path, json.loads(whole), "this") and not drawn
     except CourseError as error:
         one_sentence(error, "captchas", "captcha_count")
     finally:

@@ -1,13 +1,15 @@
 """The tally of the exercises, and the table of a class: what is noted and counted, and what stops no learner."""
 
 import json
+import os
+import subprocess
 import sys
 from types import SimpleNamespace
 
 import pytest
 
 from utils import exercises, room
-from utils.files import CourseError
+from utils.files import REPO, CourseError
 
 
 def tally(workspace):
@@ -113,6 +115,14 @@ def test_names_only_where_asked_for(classroom, capsys):
     assert room.main([str(classroom), "--names"]) == 0
     line = next(line for line in capsys.readouterr().out.splitlines() if "files_left" in line)
     assert line.endswith("  not yet: cy (2)")
+
+
+def test_a_console_that_cannot_write_a_name_writes_the_rest(tmp_path):
+    room.note(tmp_path / "Łukasz", "files_left", False)
+    command = [sys.executable, "-m", "utils.room", str(tmp_path), "--names"]
+    plain = os.environ | {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
+    done = subprocess.run(command, cwd=REPO, env=plain, capture_output=True, check=True)
+    assert b"not yet: ?ukasz (1)" in done.stdout
 
 
 @pytest.mark.parametrize(("folder", "sentence"), [("none", "There is no folder"), ("", "There is no tally.json in")])
