@@ -17,10 +17,11 @@ import numpy as np
 from captcha.image import ImageCaptcha
 
 from benchmarks import field
+from benchmarks.bench import best_product
 from utils import numbers, results
 from utils.captchas import DIGITS, USUAL, find_captchas, font_files, labels_of, look_of, seeded, text_of
 from utils.files import REPO, read_json, require, write_json
-from utils.machine import fastest_dtype, gflop, machine, matrix_product
+from utils.machine import fastest_dtype, gflop, machine
 from utils.parameters import NO_SETTINGS, check_names, check_parameters, value_of
 from utils.pictures import gray
 from utils.results import RESULTS, UNSAID
@@ -72,11 +73,10 @@ def train_and_score(
 
 def start(seed: int) -> None:
     """Begin as a notebook does: with this seed, and in the number format that is fastest here."""
-    from utils import machine
     from utils.model import keras
 
     keras.utils.set_random_seed(seed)
-    keras.config.set_dtype_policy(machine.fastest_dtype())
+    keras.config.set_dtype_policy(fastest_dtype())
 
 
 def train_on(
@@ -95,7 +95,7 @@ def train_on(
         held_out: test pictures and their labels.
         used: the texts of training and test captchas: fresh ones have others.
     """
-    from utils import machine, model, training
+    from utils import model, training
 
     size, strides = (values["image_height"], values["image_width"]), (values["stride_down"], values["stride_across"])
     chars, length, epochs = values["chars"], values["length"], values["epochs"]
@@ -111,7 +111,7 @@ def train_on(
         callbacks=[training.Evaluation(*held_out)],
     )
     minutes = round(sum(history.history["seconds"]) / 60, 2)
-    cost = 3 * machine.gflop(network) * epochs * steps * values["batch_size"] / 1000
+    cost = 3 * gflop(network) * epochs * steps * values["batch_size"] / 1000
     about = {"seed": seed, "minutes": minutes, "tflop": round(cost, 1), "fresh_seeds": list(DRAWN_WITH)}
     return about | score_model(network, *held_out, used, chars, **{name: values[name] for name in USUAL})
 
@@ -217,7 +217,7 @@ def save(
     path = (folder or RESULTS) / f"{name}.json"
     git, command = shutil.which("git"), ["rev-parse", "--short", "HEAD"]
     commit = subprocess.run([git, *command], cwd=REPO, capture_output=True, text=True).stdout.strip() if git else ""
-    speed = matrix_product(fastest_dtype().removeprefix("mixed_"))
+    speed, _ = best_product(fastest_dtype().removeprefix("mixed_"), (4096, 4096, 4096))
     about = {"commit": commit, "gflops": round(speed), "machine": machine()}
     before, runs, result = {}, [], result | about
     if path.exists():

@@ -12,10 +12,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from benchmarks.accuracy import DRAWN_WITH, save
+from benchmarks.accuracy import DRAWN_WITH, save, start
 from benchmarks.letters import ALPHABETS
 from utils.captchas import DIGITS
 from utils.files import REPO
+from utils.machine import gflop
 from utils.scores import wilson_interval
 
 VALUES = {
@@ -42,16 +43,14 @@ def train(values: dict[str, object], seed: int) -> dict[str, object]:
     """Train a network with these values, keep it, and score what was kept."""
     from functools import partial
 
-    from utils import columns, machine
+    from utils import columns
     from utils.alphabets import Watched, batches_of, draw_pictures
     from utils.augment import augment
-    from utils.fast import keras
     from utils.model import save_weights
 
     size, chars, lengths = (values["image_height"], values["image_width"]), values["chars"], values["lengths"]
     batch_size, epochs = values["batch_size"], values["epochs"]
-    keras.utils.set_random_seed(seed)
-    keras.config.set_dtype_policy(machine.fastest_dtype())
+    start(seed)
     wanted = columns.various_texts(values["captcha_count"], seed, chars, lengths)
     texts = [text for text, _ in wanted]
     labels = columns.padded_labels(texts, chars)
@@ -76,7 +75,7 @@ def train(values: dict[str, object], seed: int) -> dict[str, object]:
     fresh = columns.various_fresh(texts, values["fresh_count"], seeds, chars, lengths)
     images = draw_pictures(fresh, size)
     read = [columns.decode(path, chars) for path in columns.alignments(network, images)]
-    cost = 3 * machine.gflop(network) * (single_steps + epochs * steps) * batch_size / 1000
+    cost = 3 * gflop(network) * (single_steps + epochs * steps) * batch_size / 1000
     return {
         "seed": seed,
         "minutes": round(watched.seconds / 60, 2),

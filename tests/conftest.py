@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import struct
 import subprocess
 import sys
+import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +23,7 @@ from utils.files import REPO
 SIDE = 96  # pixels, of the pictures in the tests
 SIZE = (SIDE, SIDE)
 SMALL, LETTERS = REPO / "tests" / "small.yaml", REPO / "tests" / "letters.yaml"
+POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows has other words for this, or allows it")
 OTHER_FONT = str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf")
 
 
@@ -40,6 +43,17 @@ def records(captcha_folder) -> Path:
     folder = captcha_folder.parent / "records"
     write_records(captcha_folder, folder, 20, seed=0, size=SIZE)
     return folder
+
+
+def bomb(path: Path, side: int = 15_000) -> None:
+    """A 1-bit PNG of ``side`` x ``side`` white pixels, in a few kB."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = zlib.compress((b"\0" + b"\xff" * -(-side // 8)) * side, 9)
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b""))
 
 
 def code_cells(nb) -> list:

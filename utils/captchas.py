@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
 import sys
 import warnings
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import unquote
@@ -30,6 +31,7 @@ from utils.workspace import held
 DIGITS = "0123456789"
 LENGTH = 4
 WIDTH, HEIGHT = 160, 60  # pixels, the size the `captcha` package draws unless told otherwise
+DIED = "A process that draws has died, most often for want of memory"
 USUAL = {"width": WIDTH, "height": HEIGHT, "fonts": ""}  # what a captcha looks like, if nobody says otherwise
 RESERVED = {"CON", "PRN", "AUX", "NUL"} | {f"{device}{number}" for device in ("COM", "LPT") for number in range(10)}
 SETTINGS = "captchas.json"
@@ -86,7 +88,7 @@ def font_files(fonts: str = "") -> list[str]:
         CourseError: one of them is no font file.
     """
     named = [name.strip() for name in fonts.split(",") if name.strip()]
-    files = [REPO / Path(name).expanduser() for name in named]
+    files = [REPO / os.path.expanduser(name) for name in named]  # leaves an unknown user as it is
     for name, file in zip(named, files, strict=True):
         _characters_of(str(file), name)
     return [str(file) for file in files] or list(captcha.image.DEFAULT_FONTS)
@@ -283,7 +285,8 @@ def is_whole(path: Path) -> bool:
 def find_pictures(folder: Path) -> list[Path]:
     """All files in ``folder`` that are pictures by their names, sorted; hidden ones and those of killed runs aside."""
     endings = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"}
-    return sorted(path for path in folder.glob("*.*") if path.suffix.lower() in endings and path.name[0] != ".")
+    found = [path for path in folder.glob("*.*") if path.suffix.lower() in endings and path.name[0] != "."]
+    return sorted(found, key=lambda path: path.name)  # paths alone are sorted in another way on Windows
 
 
 def _drawn(
@@ -305,9 +308,7 @@ def _drawn(
         try:
             yield from pool.map(_write_received, texts, chunksize=16)
         except BrokenProcessPool as error:
-            raise CourseError(
-                "A process that draws has died, most often for want of memory: set processes = 1."
-            ) from error
+            raise CourseError(f"{DIED}: set processes = 1.") from error
         except BaseException:  # an interrupt too: it waits for the pictures under way, not for all that were asked for
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -335,6 +336,28 @@ def drawing_pool(
     # "spawn" is the one way of starting that works alike on Linux, macOS and Windows.
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(min(processes or cores(), 61), context, initializer, arguments)
+
+
+def draw_all(
+    function: Callable, wanted: Sequence[tuple[str, int | str]], batch: int = 500, **look: object
+) -> Iterator[list]:
+    """What ``function(text, seed, **look)`` returns for each of these texts and seeds, in order, on all cores.
+
+    Args:
+        function: `draw_captcha`, or another one that a process can import.
+        batch: so many at once, so that memory stays flat.
+
+    Raises:
+        CourseError: a process that draws has died.
+    """
+    with drawing_pool() as pool:
+        for start in range(0, len(wanted), batch):
+            texts, seeds = zip(*wanted[start : start + batch], strict=True)
+            try:
+                drawn = list(pool.map(partial(function, **look), texts, seeds, chunksize=25))
+            except BrokenProcessPool as error:
+                raise CourseError(f"{DIED}: close other programs and notebooks, and run this again.") from error
+            yield drawn
 
 
 def check_text(text: str, chars: str = DIGITS, length: int = LENGTH) -> str:

@@ -227,8 +227,8 @@ def plot_split(train: int, validation: int, test: int) -> None:
 
 
 def show_gallery(rows: dict[str, dict[float, np.ndarray]]) -> None:
-    """A row of gray pictures for each kind of change, with its strength above each picture."""
-    columns = max(len(row) for row in rows.values())
+    """A row of gray pictures for each kind of change, all equally long, with its strength above each picture."""
+    columns = len(next(iter(rows.values())))
     _, axes = plt.subplots(len(rows), columns, figsize=(7.6, 1.62 * len(rows)), squeeze=False)
     for line, (name, row) in zip(axes, rows.items(), strict=True):
         for ax, (strength, picture) in zip(line, row.items(), strict=True):

@@ -124,7 +124,9 @@ def read_json(path: Path, mend: str = "", **kinds: type) -> dict:
 
 
 def check_settings(path: Path, settings: dict, made_by: str) -> bool:
-    """Whether ``path`` already records exactly these ``settings`` (False where there is no such file yet).
+    """Whether ``path`` already records these ``settings`` (False where there is no such file yet).
+
+    Names that only the file has do not count: give None for a name that must not stand in it.
 
     Raises:
         CourseError: the file records other settings, so that going on would mix two data sets.

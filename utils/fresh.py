@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 import numpy as np
 
-from utils.captchas import DIGITS, LENGTH, draw_captcha, draw_texts, drawing_pool, labels_of
+from utils.captchas import DIGITS, LENGTH, draw_all, draw_captcha, draw_texts, labels_of
 from utils.files import require
 from utils.pictures import gray
 
@@ -73,8 +72,5 @@ def drawn(
     wanted: Sequence[tuple[str, int | str]], size: tuple[int, int], batch: int = 500, **look: object
 ) -> Iterator[np.ndarray]:
     """The pictures alone, as `fresh_captchas` yields them; the texts need not be equally long."""
-    with drawing_pool() as pool:
-        for start in range(0, len(wanted), batch):
-            texts, seeds = zip(*wanted[start : start + batch], strict=True)
-            captchas = pool.map(partial(draw_captcha, **look), texts, seeds, chunksize=25)
-            yield np.stack([gray(captcha, size) for captcha in captchas])[..., None]
+    for captchas in draw_all(draw_captcha, wanted, batch, **look):
+        yield np.stack([gray(captcha, size) for captcha in captchas])[..., None]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 
 import numpy as np
 from PIL import Image
 
-from utils.captchas import USUAL, draw_captcha, drawing_pool
+from utils.captchas import USUAL, draw_all, draw_captcha
 
 
 @contextmanager
@@ -53,10 +52,8 @@ def draw_watched(text: str, seed: int | str, **look: object) -> tuple[Image.Imag
 
 def watch_all(wanted: Sequence[tuple[str, int | str]], **look: object) -> Iterator[tuple[Image.Image, np.ndarray]]:
     """What `draw_watched` returns for each of these texts and seeds, in order, drawn on all cores."""
-    with drawing_pool() as pool:
-        for start in range(0, len(wanted), 500):  # so that memory stays flat
-            some = zip(*wanted[start : start + 500], strict=True)
-            yield from pool.map(partial(draw_watched, **look), *some, chunksize=25)
+    for some in draw_all(draw_watched, wanted, **look):
+        yield from some
 
 
 def overlap(masks: np.ndarray) -> np.ndarray:

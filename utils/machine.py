@@ -23,6 +23,7 @@ from utils.files import REPO, CourseError
 from utils.workspace import open_workspace
 
 WEIGHT_DECAY = 0.0005  # that of notebook 05, which is timed here
+CGROUP = Path("/sys/fs/cgroup")  # what limits a container on Linux
 MEMORY = 3.7e9  # bytes that a notebook takes at the defaults, the training most of all
 DISK = 1.5e9  # bytes of the workspace at its fullest: captchas 0.04, records 0.25, two checkpoints of 0.56 GB each
 PACKAGES = (
@@ -66,11 +67,15 @@ def fastest_dtype() -> str:
 
 
 def _free_memory() -> int:
-    """Bytes of memory that a program can still get; in a container, no more than the container may take in all."""
-    limit = Path("/sys/fs/cgroup/memory.max")
+    """Bytes of memory that a program can still get; in a container, what its limit leaves of them."""
+    limit, used = (CGROUP / name for name in ("memory.max", "memory.stat"))
     most = limit.read_text(encoding="utf-8").strip() if limit.exists() else "max"
     free = psutil.virtual_memory().available
-    return min(free, int(most)) if most.isdigit() else free
+    if not most.isdigit():
+        return free
+    lines = used.read_text(encoding="utf-8").splitlines() if used.exists() else []
+    held = sum(int(line.split()[1]) for line in lines if line.startswith("anon "))  # the rest can be given back
+    return max(0, min(free, int(most) - held))
 
 
 def _free_disk(folder: Path) -> int:
@@ -222,23 +227,6 @@ def best(work: Callable[[], object], repeats: int = 3) -> float:
         work()
         times.append(time.perf_counter() - started)
     return min(times)
-
-
-def matrix_product(dtype: str, size: int = 4096) -> float:
-    """GFLOP a second of a plain matrix product: what this machine can do at most.
-
-    Args:
-        dtype: ``"float32"`` or ``"bfloat16"``.
-        size: rows and columns of both matrices. 2048 takes an eighth of the time, and says nearly the same.
-
-    Raises:
-        CourseError: TensorFlow cannot be loaded.
-    """
-    tf = _tensorflow()
-    matrix = tf.cast(tf.random.stateless_normal([size, size], (0, 0)), dtype)
-    product = tf.function(tf.matmul)
-    product(matrix, matrix)
-    return 2 * size**3 / 1e9 / best(lambda: product(matrix, matrix).numpy(), 7)
 
 
 def _tensorflow():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -68,9 +69,7 @@ def open_picture(path: Path) -> Image.Image:
     Raises:
         CourseError: there is no such file, it is too large, or it is no whole picture. The sentence names the file.
     """
-    path = Path(path)
-    with suppress(RuntimeError):  # "~" and a user who is not there: no file has that name
-        path = path.expanduser()
+    path = Path(os.path.expanduser(path))  # leaves a user who is not there as it is: no file has that name
     name = shown(path)  # once: a data set has many pictures
     try:
         require(not path.is_dir(), f"{name} is a folder, not a picture: choose a file in it.")

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from benchmarks.accuracy import DRAWN_WITH, save, score
-from utils.captchas import DIGITS, LENGTH, draw_captcha, drawing_pool, labels_of, split_texts
+from utils.captchas import DIGITS, LENGTH, draw_all, draw_captcha, labels_of, split_texts
 from utils.files import require
 from utils.fresh import fresh_texts
 from utils.pictures import gray
@@ -42,15 +42,13 @@ def pictures(
         Pictures, uint8 of shape (batch, height, width, channels), and labels, int64 of shape (batch, 4).
     """
     height, width = size
-    with drawing_pool() as pool:
-        for start in range(0, len(wanted), batch):
-            texts, seeds = zip(*wanted[start : start + batch], strict=True)
-            drawn = pool.map(draw_captcha, texts, seeds, chunksize=25)
-            if channels == 1:
-                some = [gray(picture, size)[..., None] for picture in drawn]
-            else:
-                some = [np.asarray(picture.convert("RGB").resize((width, height), 2)) for picture in drawn]
-            yield np.stack(some), np.array([labels_of(text) for text in texts])
+    for start, drawn in enumerate(draw_all(draw_captcha, wanted, batch)):
+        if channels == 1:
+            some = [gray(picture, size)[..., None] for picture in drawn]
+        else:
+            some = [np.asarray(picture.convert("RGB").resize((width, height), 2)) for picture in drawn]
+        texts = [text for text, _ in wanted[start * batch : (start + 1) * batch]]
+        yield np.stack(some), np.array([labels_of(text) for text in texts])
 
 
 def at_once(wanted: Sequence[tuple[str, int | str]], size: tuple[int, int], channels: int) -> tuple:

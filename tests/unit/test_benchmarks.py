@@ -76,6 +76,12 @@ def test_forward_work_is_that_of_the_network():
     assert bench.picture_gflop(quick) == pytest.approx(gflop(alexnet((96, 160), fc_units=1024, strides=(4, 2))))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_speed_follows_from_the_work_and_the_time(dtype, monkeypatch):
+    monkeypatch.setattr(bench, "best", lambda work, repeats: work() is None or 0.5)
+    assert bench.best_product(dtype, (100, 200, 300))[0] == pytest.approx(2 * 100 * 200 * 300 / 1e9 / 0.5)
+
+
 def test_the_best_of_several_products_is_the_limit():
     """A product of two numbers is slower than one of large matrices, whatever the machine."""
     found = bench.measure("best_product", "float32", [1, 1, 1], [256, 256, 256])
@@ -164,7 +170,7 @@ def test_a_program_ends_in_a_sentence():
 
 def test_results_of_another_recipe_are_dropped_and_a_seed_counts_once(tmp_path, monkeypatch):
     monkeypatch.setattr(accuracy, "RESULTS", tmp_path)
-    monkeypatch.setattr(accuracy, "matrix_product", lambda dtype: 399.6)
+    monkeypatch.setattr(accuracy, "best_product", lambda dtype, shape: [399.6, ""])
     scores = {name: {"whole": 0.5} for name in ("fresh", "fresh_averaged", "test", "test_averaged")}
     run = {"seed": 0, "minutes": 1.0} | scores
     for values, seed in (({"epochs": 1}, 0), ({"epochs": 2}, 1), ({"epochs": 2}, 0), ({"epochs": 2}, 1)):

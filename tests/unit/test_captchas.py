@@ -1,5 +1,6 @@
 """Drawing: the right texts, the same bytes, and nothing half-done."""
 
+import os
 import random
 import re
 import subprocess
@@ -228,6 +229,15 @@ def test_alphabets_that_can_be_read():
         assert captchas.check_alphabet(chars) == chars
 
 
+def test_a_process_that_dies_while_it_draws_is_told():
+    with pytest.raises(CourseError, match=r"A process that draws has died, .*: close other programs"):
+        list(captchas.draw_all(dies, [("2026", 0)] * 3))
+
+
+def dies(text, seed):
+    os._exit(9)
+
+
 def test_fonts_of_ones_own_draw_and_are_checked(tmp_path):
     own = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     usual, other = captchas.draw_captcha("2026", 0), captchas.draw_captcha("2026", 0, fonts=str(own))
@@ -236,9 +246,9 @@ def test_fonts_of_ones_own_draw_and_are_checked(tmp_path):
     with pytest.raises(CourseError, match=r"DejaVuSans\.ttf cannot draw \u2800"):
         captchas.check_alphabet("⠁\u2800", str(own))  # a blank
     (tmp_path / "bad.ttf").write_bytes(b"no font")
-    for name in ("bad.ttf", "missing.ttf"):
-        with pytest.raises(CourseError, match=f"fonts names .*{name}, which is no font file that can be read"):
-            captchas.check_alphabet("ab", f"{own},{tmp_path / name}")
+    for name in (tmp_path / "bad.ttf", tmp_path / "missing.ttf", "~nosuchuser/a.ttf"):
+        with pytest.raises(CourseError, match=f"fonts names .*{Path(name).name}, which is no font file that can be"):
+            captchas.check_alphabet("ab", f"{own},{name}")
 
 
 def test_letters_in_another_size_are_drawn_found_and_known_by_their_settings(tmp_path):

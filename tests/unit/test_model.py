@@ -65,13 +65,6 @@ def test_pictures_that_are_too_small():
                 alexnet(less, strides=strides)
 
 
-def test_gflop_are_those_of_the_layers():
-    """Multiply-adds of AlexNet v2 at 224x224, counted layer by layer; a multiply-add counts as two."""
-    adds = 54**2 * 64 * 11 * 11 + 26**2 * 192 * 25 * 64 + 12**2 * 9 * (384 * 192 + 384 * 384 + 256 * 384)
-    adds += 4096 * 6400 + 4096 * 4096 + 40 * 4096
-    assert machine.gflop(alexnet()) == pytest.approx(2 * adds / 1e9, rel=1e-6)
-
-
 @pytest.mark.parametrize(
     ("argument", "value"), [("fc_units", 0), ("dropout", 1.0), ("dropout", -0.1), ("weight_decay", -0.1)]
 )

@@ -2,11 +2,10 @@
 
 import io
 import os
-import struct
-import zlib
 
 import numpy as np
 import pytest
+from conftest import bomb
 from PIL import Image, ImageOps
 
 from utils.captchas import draw_captcha
@@ -145,17 +144,6 @@ def test_a_damaged_note_about_the_way_up_is_no_failure(ink):
     assert np.array_equal(gray(picture, SIZE), gray(ink[0], SIZE))
 
 
-def bomb(path, side=15_000):
-    """A 1-bit PNG of ``side`` x ``side`` white pixels, in a few kB."""
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    rows = zlib.compress((b"\0" + b"\xff" * -(-side // 8)) * side, 9)
-    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b""))
-
-
 @pytest.mark.parametrize(
     ("side", "says"), [(15_000, "more pixels than Pillow opens"), (10_000, "10,000 x 10,000 pixels")]
 )
@@ -184,7 +172,7 @@ def test_every_failure_is_one_sentence_with_the_name_and_the_cause(ink, tmp_path
         assert str(tmp_path) not in str(caught.value)
     with pytest.raises(CourseError, match=r"There is no file .*missing\.png: check its name and folder"):
         gray_picture(tmp_path / "missing.png", SIZE)
-    with pytest.raises(CourseError, match=r"There is no file ~nosuchuser/a\.png"):
+    with pytest.raises(CourseError, match=r"There is no file .*a\.png"):
         open_picture("~nosuchuser/a.png")
     with pytest.raises(CourseError, match="is a folder, not a picture"):
         gray_picture(tmp_path, SIZE)

@@ -11,6 +11,7 @@ import time
 
 import nbformat
 import pytest
+from conftest import POSIX
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from utils import copies, run
@@ -132,8 +133,8 @@ def test_parameter_files_that_are_empty_or_not_there(tmp_path):
         (["-f", "README.md"], "README.md is no list of parameters such as `epochs: 3`"),
         (["17"], "There is no notebook 17"),
         (["-p", "workspace", ""], "workspace is empty"),
-        (["-p", "workspace", "~nosuchuser/x"], "leads nowhere"),
-        (["-p", "workspace", "x" * 300], "File name too long"),
+        pytest.param(["-p", "workspace", "~nosuchuser/x"], "leads nowhere", marks=POSIX),
+        pytest.param(["-p", "workspace", "x" * 300], "File name too long", marks=POSIX),
         (["-o", "notebooks"], "--output is"),
         (["-o", "."], "--output is"),
         (["-o", ""], "--output is empty"),

@@ -6,7 +6,7 @@ import sys
 import time
 
 import pytest
-from conftest import kill_tree
+from conftest import POSIX, kill_tree
 
 from utils.files import REPO, CourseError
 from utils.workspace import OWN, held, open_workspace, outside_course
@@ -33,9 +33,9 @@ def test_the_folders(tmp_path, monkeypatch):
         ("  ", "workspace is empty"),
         (None, "workspace is None, but must be the path of a folder"),
         (7, "workspace is 7, but must be the path of a folder"),
-        ("~nosuchuser/x", "leads nowhere"),
-        ("x" * 300, "File name too long"),
-        ("x/" * 4000, "File name too long"),
+        pytest.param("~nosuchuser/x", "leads nowhere", marks=POSIX),
+        pytest.param("x" * 300, "File name too long", marks=POSIX),
+        pytest.param("x/" * 4000, "File name too long", marks=POSIX),
         ("a\0b", "no folder can have that name"),
         ("\udc80", "no folder can have that name"),
         ("README.md", "which is a file"),
@@ -123,7 +123,7 @@ def test_every_writer_of_a_workspace_stops_at_once_where_another_run_is_writing(
 
 def test_a_folder_that_cannot_be_held(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(CourseError, match=r"Cannot write .*file: (File exists|Not a directory)"):
+    with pytest.raises(CourseError, match=r"Cannot write .*file: \w"):
         held(tmp_path / "file").__enter__()
 
 
