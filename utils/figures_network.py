@@ -48,16 +48,16 @@ def plot_patch(raw: np.ndarray, seen: np.ndarray, down: int, right: int, side: i
     """
     _, axes = plt.subplots(1, 3, figsize=(10.5, 3.9), width_ratios=(1, 1, 1.15))
     axes[0].imshow(raw, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    _bare(axes[0], "raw: 0 to 255")
+    _bare(axes[0], f"raw: {raw.min()} to {raw.max()}")
     axes[1].imshow(seen, cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
-    _bare(axes[1], "as the network sees it: -1 to 1")
+    _bare(axes[1], f"as the network sees it: {seen.min():.2f} to {seen.max():.2f}")
     for ax in axes[:2]:
         ax.add_patch(_frame(right, down, side, side, WRONG))
     square = seen[down : down + side, right : right + side]
     axes[2].imshow(square, cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
     for (row, column), value in np.ndenumerate(square):
-        color = "white" if value < 0.2 else "black"
-        axes[2].text(column, row, f"{value:.1f}", ha="center", va="center", color=color, fontsize=9)
+        said = f"{round(float(value), 1) + 0:.1f}"  # + 0: there is no minus zero
+        axes[2].text(column, row, said, ha="center", va="center", color="white" if value < 0.2 else "black", fontsize=9)
     _bare(axes[2], "the marked square in numbers")
     for side_line in axes[2].spines.values():
         side_line.set(color=WRONG, linewidth=2)

@@ -247,11 +247,11 @@ def peers_settings() -> str:
     return "\n".join(lines)
 
 
-def tried_table(base: str = "small", folder: Path = TRIED) -> str:
+def tried_table() -> str:
     """What was tried and did not help, beside the recipe that was changed by it, as a Markdown table."""
-    without = with_interval(read_results(base)[0])
+    without = with_interval(read_results("small")[0])
     lines = ["| tried | read without it | read with it |", "| --- | --: | --: |"]
-    for result in read_results(*(path.stem for path in sorted(folder.glob("*.json"))), folder=folder):
+    for result in read_results(*(path.stem for path in sorted(TRIED.glob("*.json"))), folder=TRIED):
         lines.append(f"| {result['parameters']['tried']} | {without} | {with_interval(result)} |")
     return "\n".join(lines)
 
