@@ -44,11 +44,16 @@ def _in_a_sentence(kind: type, error: BaseException, trace: object) -> None:
         sys.__excepthook__(kind, error, trace)
 
 
+def any_console() -> None:
+    """Let a program write what its console can: one of Windows may have no sign for ✓, or for a letter of a name."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="replace")
+
+
 if sys.argv[:1] == ["-m"]:  # python -m utils.run and the like
     sys.excepthook = _in_a_sentence
-    for _stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError, ValueError):  # a console of Windows may have no sign for ✓
-            _stream.reconfigure(errors="replace")
+    any_console()
 _hidden(Path.cwd())
 if "ipykernel.kernelapp" in sys.modules:  # in a notebook
     _figures_inline()

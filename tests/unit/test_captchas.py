@@ -247,7 +247,8 @@ def test_fonts_of_ones_own_draw_and_are_checked(tmp_path):
         captchas.check_alphabet("⠁\u2800", str(own))  # a blank
     (tmp_path / "bad.ttf").write_bytes(b"no font")
     for name in (tmp_path / "bad.ttf", tmp_path / "missing.ttf", "~nosuchuser/a.ttf"):
-        with pytest.raises(CourseError, match=f"fonts names .*{Path(name).name}, which is no font file that can be"):
+        says = f"fonts names .*{Path(name).name}, which is no font file that can be read"
+        with pytest.raises(CourseError, match=says):
             captchas.check_alphabet("ab", f"{own},{name}")
 
 

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from utils import captchas, checkpoints, copies, prepare, run, tfrecords
+from utils import any_console, captchas, checkpoints, copies, prepare, run, tfrecords
 from utils.files import REPO, CourseError, check_settings, read_json, write_json
 from utils.model import load_compact, load_model
 from utils.parameters import NO_SETTINGS, PARAMETERS, check_parameters, value_of
@@ -325,9 +325,10 @@ def test_any_command_line(tmp_path_factory, words):
         patched.chdir(tmp_path_factory.getbasetemp())
         patched.setattr(run, "run_notebook", lambda *_: None)
         patched.setattr(run, "_store_all", lambda *_: None)
-        patched.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="cp1252", errors="replace"))
-        said = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", errors="replace", write_through=True)
+        patched.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="cp1252"))
+        said = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", write_through=True)
         patched.setattr("sys.stderr", said)
+        any_console()  # as `python -m utils.run` begins
         try:
             code = run.main(words)
         except SystemExit as left:  # as argparse does, with a line about how to call the program

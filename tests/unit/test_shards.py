@@ -27,12 +27,12 @@ def records_of(path):
 
 def test_texts_for_training_are_those_of_the_records():
     """Sorted by the names of their files, shuffled, and without those for the test, as `write_records` does it."""
-    for chars in (DIGITS, "aAbB.", "aB"):
-        texts = draw_texts(15, 3, chars, 4)
+    for chars in (DIGITS, "aAbB.", "aBc"):
+        texts = draw_texts(30, 3, chars, 4)
         for kind in (PurePosixPath, PureWindowsPath):  # Windows sorts paths in another order
             paths = {kind("captchas", file_name(text, chars)): text for text in texts}
-            expected = [paths[path] for path in shuffled(list(paths), 3)[5:]]
-            assert list(shards.training_texts(15, 5, 3, chars, 4)) == expected
+            expected = [paths[path] for path in shuffled(list(paths), 3)[10:]]
+            assert list(shards.training_texts(30, 10, 3, chars, 4)) == expected
 
 
 def test_the_endless_row_has_every_text_once_in_each_turn_and_is_never_the_same():

@@ -123,7 +123,10 @@ def test_every_writer_of_a_workspace_stops_at_once_where_another_run_is_writing(
 
 def test_a_folder_that_cannot_be_held(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(CourseError, match=r"Cannot write .*file: \w"):
+    with pytest.raises(
+        CourseError,
+        match=r"Cannot write .*file: (File exists|Not a directory|Cannot create a file|.*cannot find the path)",
+    ):
         held(tmp_path / "file").__enter__()
 
 
