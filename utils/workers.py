@@ -214,8 +214,9 @@ class Watch:
     """
 
     def __init__(self, addresses: Sequence[str], index: int, patience: float):
-        self.addresses, self.index, self.patience = addresses, index, patience
-        self.until, self.limit = math.inf, patience
+        self.addresses, self.index = addresses, index
+        self.patience = patience if len(addresses) > 1 else math.inf  # a worker that is alone waits for nobody
+        self.until, self.limit = math.inf, self.patience
         self.launcher = int(os.environ.get("COURSE_LAUNCHER", 0))
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -417,7 +418,7 @@ def work(options: argparse.Namespace, addresses: Sequence[str], index: int) -> N
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(2)
     _use_one_gpu(addresses, index)  # before TensorFlow looks for itself
-    watch = Watch(addresses, index, options.patience if len(addresses) > 1 else math.inf)  # alone, it waits for nobody
+    watch = Watch(addresses, index, options.patience)
 
     def write() -> None:
         written = 0 if options.endless else _write(options, index, len(addresses))

@@ -294,16 +294,25 @@ def test_strangers_at_the_port_do_no_harm():
         assert pool.submit(meet, addresses, 1, {}, 10).result() is None and first.result() is None
 
 
+def watched(addresses, patience, seconds):
+    """A process whose first step takes this many seconds."""
+    code = (
+        "import time; from utils.workers import Watch; "
+        f"watch = Watch({addresses}, 0, {patience}); watch.beat(); time.sleep({seconds})"
+    )
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+
+
 def test_a_watch_ends_the_process_with_a_sentence():
     (port,) = free_ports(1)
-    code = (
-        "import time; from utils import workers; "
-        f"watch = workers.Watch(['127.0.0.1:1', '127.0.0.1:{port}'], 0, 0.5); watch.beat(); time.sleep(30)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    done = watched(["127.0.0.1:1", f"127.0.0.1:{port}"], patience=1, seconds=30)
     assert done.returncode == 2
-    expected = f"Worker 1 (127.0.0.1:{port}) does not answer any more: no step has ended for 0 seconds."
-    assert expected in done.stderr.replace("0.5", "0")
+    assert f"Worker 1 (127.0.0.1:{port}) does not answer any more: no step has ended for 1 seconds." in done.stderr
+
+
+def test_a_watch_lets_a_lone_worker_take_its_time():
+    done = watched(["127.0.0.1:1"], patience=0.1, seconds=2)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(
