@@ -346,7 +346,7 @@ EXERCISES = {
     ),
     "pictures_in_all": Exercise(
         "a whole number of pictures",
-        lambda answer, pictures: _number(answer) == 30 * pictures,
+        lambda answer, in_epoch: _number(answer) == 30 * in_epoch,
         "after the change, run the cell of the parameters and then every cell below it, and read section 2 again.",
     ),
     "order_of_cells": Exercise(

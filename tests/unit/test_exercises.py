@@ -47,7 +47,7 @@ READ_NOISE = np.array([[9, 8, 9, 3]] * 3)
 WRONG = {
     # Notebook 00
     "what_it_says": (426, {"text": "0426"}),  # a number loses its zero
-    "pictures_in_all": (15 * 4500, {"pictures": 4500}),  # epochs not changed
+    "pictures_in_all": (15 * 4480, {"in_epoch": 4480}),  # epochs not changed
     "order_of_cells": ((20, 20), {}),  # from top to bottom both times
     # Notebooks 01 and 02
     "files_left": (1000, {}),  # forgot that files overwrite each other
