@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import random
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -331,11 +332,19 @@ def drawing_pool(
 ) -> ProcessPoolExecutor:
     """Processes that draw at once, one for each core if not said otherwise; Windows allows no more than 61.
 
-    Each of them calls ``initializer(*arguments)`` first.
+    Each of them calls ``initializer(*arguments)`` first, and ends when the process that started it is killed.
     """
     # "spawn" is the one way of starting that works alike on Linux, macOS and Windows.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(min(processes or cores(), 61), context, initializer, arguments)
+    return ProcessPoolExecutor(min(processes or cores(), 61), context, _begin, (initializer, arguments))
+
+
+def _begin(initializer: Callable | None, arguments: tuple) -> None:
+    parent = multiprocessing.parent_process()
+    # else it would go on writing into a folder that nobody holds any more
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+    if initializer:
+        initializer(*arguments)
 
 
 def draw_all(
@@ -354,7 +363,7 @@ def draw_all(
         for start in range(0, len(wanted), batch):
             texts, seeds = zip(*wanted[start : start + batch], strict=True)
             try:
-                drawn = list(pool.map(partial(function, **look), texts, seeds, chunksize=25))
+                drawn = list(pool.map(partial(function, **look), texts, seeds, chunksize=8))
             except BrokenProcessPool as error:
                 raise CourseError(f"{DIED}: close other programs and notebooks, and run this again.") from error
             yield drawn

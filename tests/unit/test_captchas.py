@@ -11,6 +11,7 @@ from pathlib import Path
 import captcha.image
 import matplotlib
 import numpy as np
+import psutil
 import pytest
 from conftest import kill_tree
 from PIL import Image
@@ -136,6 +137,22 @@ def test_a_killed_run_leaves_whole_pictures_and_goes_on(tmp_path, enough):
     assert captchas.write_captchas(tmp_path / "killed", 1500, 0) == 1500 - len(found)
     some = random.Random(0).sample(captchas.find_captchas(tmp_path / "killed"), 50)
     assert all(np.array_equal(np.asarray(Image.open(p)), np.asarray(captchas.draw_captcha(p.stem, 0))) for p in some)
+
+
+def test_no_process_goes_on_drawing_when_the_one_that_started_it_is_killed(tmp_path):
+    code = (
+        "from pathlib import Path; from utils.captchas import write_captchas\n"
+        f"if __name__ == '__main__': write_captchas(Path({str(tmp_path / 'killed')!r}), 9000, 0, processes=2)"
+    )
+    (tmp_path / "draw.py").write_text(code)
+    process = subprocess.Popen([sys.executable, str(tmp_path / "draw.py")], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("killed/[0-9]*.png")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    drawing = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    _, alive = psutil.wait_procs(drawing, timeout=10)
+    assert len(drawing) >= 2 and alive == []
 
 
 def test_an_empty_or_missing_folder_names_the_notebook_to_run(tmp_path):
