@@ -20,11 +20,9 @@ import time
 from functools import partial
 from pathlib import Path
 
-import psutil
-
 from utils.captchas import DIGITS, draw_texts, write_captchas
 from utils.files import REPO, write_json
-from utils.machine import best, cores, cpu_flags, fastest_dtype, gflop, machine
+from utils.machine import best, cores, cpu_flags, fastest_dtype, gflop, machine, peak_memory
 
 # Rows, inner length and columns of matrix products: squares, and the convolutions conv2 and conv4 of a batch of 64.
 SHAPES = ((1024,) * 3, (2048,) * 3, (4096,) * 3, (43_264, 1600, 192), (9216, 3456, 384))
@@ -33,17 +31,17 @@ RESULT = REPO / "results" / "bench.json"
 PAGE = REPO / "docs" / "measurements.md"
 
 
-def draw_limit(count: int = 1000) -> float:
+def draw_limit() -> float:
     """Captchas a second by the package's own loop on one core: draw and compress, no file, no seed."""
     import captcha.image
 
     painter = captcha.image.ImageCaptcha(160, 60)
 
     def loop() -> None:
-        for text in draw_texts(count, 0):
+        for text in draw_texts(1000, 0):
             painter.generate_image(text).save(io.BytesIO(), format="png")
 
-    return count / best(loop)
+    return 1000 / best(loop)
 
 
 def draw(folder: Path, count: int, processes: int, length: int = 4) -> float:
@@ -60,9 +58,9 @@ def network_of(recipe: dict):
     """The AlexNet of a recipe, untrained."""
     from utils.model import alexnet
 
-    names = ("fc_units", "batch_norm", "dropout", "weight_decay")
-    strides = recipe["stride_down"], recipe["stride_across"]
-    return alexnet(size_of(recipe), strides=strides, **{name: recipe[name] for name in names})
+    names = ("length", "fc_units", "batch_norm", "dropout", "weight_decay")
+    strides, given = (recipe["stride_down"], recipe["stride_across"]), {name: recipe[name] for name in names}
+    return alexnet(size_of(recipe), len(recipe["chars"]), strides=strides, **given)
 
 
 def records_limit(folder: Path, recipe: dict) -> float:
@@ -247,18 +245,6 @@ def instructions(verbose: str, flags: str) -> str:
         if used in named:
             return word
     return next((word for flag, word in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags), "not known")
-
-
-def peak_memory() -> float:
-    """The most memory that this process has held so far, in MB."""
-    status = Path("/proc/self/status")
-    if status.exists():  # Linux, where `resource` would count its parent's too
-        return int(status.read_text(encoding="utf-8").partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
-    if sys.platform == "win32":
-        return psutil.Process().memory_info().peak_wset / 1e6
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # macOS counts bytes
 
 
 def _measured(request: str) -> None:

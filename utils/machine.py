@@ -13,6 +13,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
@@ -34,8 +35,12 @@ FINE, SLOW, LACKING = "✓ fine", "! slow", "✗ not yet"
 
 
 def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many cores this process may use; in a container, no more than its limit allows."""
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError):  # no such file, or "max 100000": no limit
+        time_allowed, period = map(int, (CGROUP / "cpu.max").read_text(encoding="utf-8").split())
+        here = min(here, max(1, math.ceil(time_allowed / period)))
+    return here
 
 
 def cpu_flags() -> str:
@@ -64,6 +69,24 @@ def fastest_dtype() -> str:
         capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
         return "mixed_bfloat16" if capability >= (8, 0) else "float32"
     return "mixed_bfloat16" if native_bfloat16() else "float32"
+
+
+def peak_memory(pid: int | None = None) -> float | None:
+    """The most memory, in MB, that a process has held so far: this one, if none is named.
+
+    None where nobody tells it: macOS does not of other processes, and no system does of one that has ended.
+    """
+    with suppress(OSError, IndexError, psutil.Error):
+        if sys.platform == "linux":  # where `resource` would count its parent's too
+            status = Path(f"/proc/{pid or 'self'}/status").read_text(encoding="utf-8")
+            return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
+        if sys.platform == "win32":
+            return psutil.Process(pid).memory_info().peak_wset / 1e6
+        if pid is None:
+            import resource
+
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # macOS counts bytes
+    return None
 
 
 def _free_memory() -> int:

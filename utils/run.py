@@ -27,6 +27,7 @@ from PIL import Image
 
 from utils import numbers
 from utils.files import MEND_HISTORY, REPO, CourseError, cause, read_json, require, shown, write_aside
+from utils.machine import peak_memory
 from utils.parameters import PARAMETERS, check_names, check_parameters, settings_in, value_of
 from utils.progress import fraction_of
 from utils.workspace import open_workspace, outside_course
@@ -74,7 +75,8 @@ class _Client(PapermillNotebookClient):
 
     def papermill_execute_cells(self):
         super().papermill_execute_cells()
-        self.nb.metadata["peak_mb"] = _peak_memory(self.km.provisioner.pid)
+        peak = peak_memory(self.km.provisioner.pid)
+        self.nb.metadata["peak_mb"] = peak and int(peak)
 
     def show_bar(self, text: str, finished: bool) -> None:
         if sys.stderr.isatty():
@@ -82,14 +84,6 @@ class _Client(PapermillNotebookClient):
         elif finished or time.monotonic() - self.last_line > 30:
             self.last_line = time.monotonic()
             print(f"  {text}", file=sys.stderr, flush=True)
-
-
-def _peak_memory(pid: int) -> int | None:
-    """The most memory that a process has used so far, in MB; None where the system does not tell."""
-    with suppress(OSError, StopIteration, ValueError):
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024 // 1_000_000
-    return None
 
 
 class _Engine(NBClientEngine):

@@ -145,6 +145,19 @@ def test_a_container_has_no_more_memory_than_its_limit_leaves(limit, held, free,
     assert machine._free_memory() == free
 
 
+def test_a_container_has_no_more_cores_than_its_limit_allows(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "CGROUP", tmp_path)
+    all_cores = machine.cores()  # no limit is told
+    for limit, expected in (
+        ("100000 100000", 1),
+        ("max 100000", all_cores),
+        ("50000 100000", 1),
+        ("9900000 1000", all_cores),
+    ):
+        (tmp_path / "cpu.max").write_text(f"{limit}\n")
+        assert machine.cores() == expected, limit
+
+
 def test_readiness_needs_no_package_but_psutil():
     """Whoever has installed nothing else must be told so in a table, not by an ImportError."""
     code = (
