@@ -17,7 +17,7 @@ import numpy as np
 from captcha.image import ImageCaptcha
 
 from benchmarks import field
-from benchmarks.bench import best_product
+from benchmarks.bench import best_product, network_of, size_of
 from utils import numbers, results
 from utils.captchas import DIGITS, USUAL, find_captchas, font_files, labels_of, look_of, seeded, text_of
 from utils.files import REPO, read_json, require, write_json
@@ -56,7 +56,7 @@ def train_and_score(
     from utils.model import load_model
     from utils.tfrecords import open_records, read_records
 
-    folders, size = open_workspace(workspace), (values["image_height"], values["image_width"])
+    folders, size = open_workspace(workspace), size_of(values)
     chars, length = values["chars"], values["length"]
     for notebook in (find_notebook(number) for number in STEPS):
         run_notebook(notebook, folders.root / "runs" / notebook.name, values | {"seed": seed, "workspace": workspace})
@@ -65,8 +65,7 @@ def train_and_score(
     used = [text_of(path) for path in find_captchas(folders.captchas, chars, length)]
     epochs = len(read_history(folders.model))
     steps = int(open_records(folders.records, "train", size, length).cardinality()) // values["batch_size"]
-    cost = 3 * gflop(model) * epochs * steps * values["batch_size"] / 1000  # forward, and backward twice that
-    about = {"seed": seed, "minutes": minutes, "tflop": round(cost, 1), "fresh_seeds": list(DRAWN_WITH)}
+    about = about_run(seed, minutes, model, epochs * steps * values["batch_size"])
     held_out = read_records(folders.records, "test", size, length)
     return about | (scores or score_model)(model, *held_out, used, chars, **look_of(folders.captchas))
 
@@ -95,12 +94,9 @@ def train_on(
         held_out: test pictures and their labels.
         used: the texts of training and test captchas: fresh ones have others.
     """
-    from utils import model, training
+    from utils import training
 
-    size, strides = (values["image_height"], values["image_width"]), (values["stride_down"], values["stride_across"])
-    chars, length, epochs = values["chars"], values["length"], values["epochs"]
-    names = ("fc_units", "batch_norm", "dropout", "weight_decay")
-    network = model.alexnet(size, len(chars), length, strides=strides, **{name: values[name] for name in names})
+    network, epochs = network_of(values), values["epochs"]
     training.compile_model(network, values["learning_rate"], epochs, steps, values["label_smoothing"])
     history = network.fit(
         batches,
@@ -111,9 +107,14 @@ def train_on(
         callbacks=[training.Evaluation(*held_out)],
     )
     minutes = round(sum(history.history["seconds"]) / 60, 2)
-    cost = 3 * gflop(network) * epochs * steps * values["batch_size"] / 1000
-    about = {"seed": seed, "minutes": minutes, "tflop": round(cost, 1), "fresh_seeds": list(DRAWN_WITH)}
-    return about | score_model(network, *held_out, used, chars, **{name: values[name] for name in USUAL})
+    about = about_run(seed, minutes, network, epochs * steps * values["batch_size"])
+    return about | score_model(network, *held_out, used, values["chars"], **{name: values[name] for name in USUAL})
+
+
+def about_run(seed: int, minutes: float, network, pictures: int) -> dict[str, object]:
+    """What a result says of a training of this network with so many pictures, besides its scores."""
+    tflop = round(3 * gflop(network) * pictures / 1000, 1)  # forward, and backward twice that
+    return {"seed": seed, "minutes": minutes, "tflop": tflop, "fresh_seeds": list(DRAWN_WITH)}
 
 
 def older_painter(width: int, height: int, fonts: str) -> ImageCaptcha:
@@ -203,7 +204,22 @@ def main() -> None:
     recipes = {name: known_parameters() | read_recipe(name) for name in options.names}
     for name, values in recipes.items():
         for seed in options.seeds:
-            report(name, save(name, values, train_and_score(values, seed, f"workspace/accuracy/{name}-{seed}")))
+            workspace = f"workspace/accuracy/{name}-{seed}"
+            earlier(name, values)  # a damaged file is told before the training
+            report(name, save(name, values, train_and_score(values, seed, workspace)))
+
+
+def earlier(name: str, values: dict[str, object], folder: Path | None = None) -> list[dict]:
+    """The results that the recipe's file holds, if they are of these values.
+
+    Raises:
+        CourseError: the file is damaged.
+    """
+    path = (folder or RESULTS) / f"{name}.json"
+    before = {}
+    if path.exists():
+        before = read_json(path, "restore this file, or delete it and measure again.", parameters=dict, runs=list)
+    return before["runs"] if before and UNSAID | before["parameters"] == UNSAID | values else []
 
 
 def save(
@@ -219,11 +235,7 @@ def save(
     commit = subprocess.run([git, *command], cwd=REPO, capture_output=True, text=True).stdout.strip() if git else ""
     speed, _ = best_product(fastest_dtype().removeprefix("mixed_"), (4096, 4096, 4096))
     about = {"commit": commit, "gflops": round(speed), "machine": machine()}
-    before, runs, result = {}, [], result | about
-    if path.exists():
-        before = read_json(path, "restore this file, or delete it and measure again.", parameters=dict, runs=list)
-    if before and UNSAID | before["parameters"] == UNSAID | values:
-        runs = before["runs"]
+    runs, result = earlier(name, values, folder), result | about
     runs = sorted([run for run in runs if run["seed"] != result["seed"]] + [result], key=lambda run: run["seed"])
     write_json(path, {"name": name, "parameters": values, "runs": runs})
     if path.parent in (results.RESULTS, results.PEERS, results.ALPHABETS):  # not while this is tested

@@ -6,14 +6,10 @@ so it is scored again, into ``results/catch-up.json``.
 
 from __future__ import annotations
 
-from benchmarks.accuracy import known_parameters, read_recipe, report, save, score_model, train_and_score
+from benchmarks.accuracy import earlier, known_parameters, read_recipe, report, save, score_model, train_and_score
 from utils.captchas import find_captchas, text_of
-from utils.checkpoints import MODEL
 from utils.files import REPO, read_json, shown, write_json
 from utils.machine import machine
-from utils.model import load_compact, load_model, save_compact
-from utils.prepare import CATCH_UP
-from utils.tfrecords import SETTINGS, read_records
 from utils.workspace import open_workspace
 
 WORKSPACE = "workspace/accuracy/catch-up-0"
@@ -21,7 +17,13 @@ RESULT = REPO / "results" / "catch-up.json"
 
 
 def main() -> None:
+    from utils.checkpoints import MODEL  # here, since drawing processes import this module too
+    from utils.model import load_compact, load_model, save_compact
+    from utils.prepare import CATCH_UP
+    from utils.tfrecords import SETTINGS, read_records
+
     values = known_parameters() | read_recipe("catch-up")
+    earlier("catch-up", values)  # a damaged file is told before the training
     report("catch-up", save("catch-up", values, train_and_score(values, 0, WORKSPACE)))
     folders, size = open_workspace(WORKSPACE), (values["image_height"], values["image_width"])
     records = read_json(folders.records / SETTINGS)

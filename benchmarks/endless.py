@@ -9,41 +9,22 @@ model is scored as any other. The result goes to ``results/accuracy/small-endles
 from __future__ import annotations
 
 import argparse
-import random
-from collections.abc import Iterator
-from functools import partial
 
 import numpy as np
 
-from benchmarks.accuracy import known_parameters, read_recipe, report, save, start, train_on
-from utils.captchas import DIGITS, USUAL, draw_captcha, drawing_pool, labels_of, split_texts
+from benchmarks.accuracy import earlier, known_parameters, read_recipe, report, save, start, train_on
+from utils.captchas import USUAL, split_texts
 from utils.fresh import fresh_captchas
-from utils.pictures import gray
 
 ENDLESS = "endless"
 
 
-def drawings(
-    texts: list[str], seed: int, size: tuple[int, int], batch_size: int, chars: str = DIGITS, **look: object
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """All texts again and again, in a new order and drawn anew each time.
+def drawings(texts: tuple[str, ...], seed: int, batch_size: int, epochs: int) -> list[tuple[str, str]]:
+    """The texts of whole batches, and the seeds to draw them: in a new order and drawn anew in each epoch."""
+    from utils.shards import drawing
 
-    Args:
-        look: how they are drawn, if not as usual, see `utils.captchas.look_of`.
-
-    Yields:
-        Pictures, uint8 of shape (batch_size, height, width, 1), and labels, int64 of shape (batch_size, length).
-    """
-    epoch, draw = 0, partial(draw_captcha, **look)
-    with drawing_pool() as pool:
-        while True:
-            order = random.Random(f"order {seed} {epoch}").sample(texts, len(texts))
-            for start in range(0, len(order) - batch_size + 1, batch_size):
-                share = order[start : start + batch_size]
-                drawn = pool.map(draw, share, [f"endless {seed} {epoch}"] * len(share), chunksize=8)
-                pictures = np.stack([gray(picture, size) for picture in drawn])[..., None]
-                yield pictures, np.array([labels_of(text, chars) for text in share])
-            epoch += 1
+    whole = len(texts) // batch_size * batch_size
+    return [drawing(texts, seed, epoch * len(texts) + number) for epoch in range(epochs) for number in range(whole)]
 
 
 def train(values: dict[str, object], seed: int) -> dict[str, object]:
@@ -57,8 +38,9 @@ def train(values: dict[str, object], seed: int) -> dict[str, object]:
     held_out, texts = split_texts(values["captcha_count"], values["test_count"], seed, chars, length)
     tests = fresh_captchas([(text, seed) for text in held_out], size, chars=chars, **look)
     signature = (tf.TensorSpec((batch_size, *size, 1), tf.uint8), tf.TensorSpec((batch_size, length), tf.int64))
+    wanted = drawings(tuple(texts), seed, batch_size, values["epochs"])
     batches = tf.data.Dataset.from_generator(
-        lambda: drawings(texts, seed, size, batch_size, chars, **look), output_signature=signature
+        lambda: fresh_captchas(wanted, size, batch_size, chars, **look), output_signature=signature
     )
 
     def prepared(number: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]):
@@ -87,6 +69,7 @@ def main() -> None:
     else:
         values["augmentation"] = False
     for seed in options.seeds:
+        earlier(name, values)  # a damaged file is told before the training
         report(name, save(name, values, train(values, seed)))
 
 

@@ -12,12 +12,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.accuracy import DRAWN_WITH, known_parameters, read_recipe, save, score, train_and_score
+from benchmarks.accuracy import DRAWN_WITH, earlier, known_parameters, read_recipe, save, score, train_and_score
 from utils.captchas import DIGITS
 from utils.files import read_json
-from utils.results import ALPHABETS
-
-RECIPES = ("letters-36", "letters-34", "letters-62")
+from utils.results import ALPHABETS, LETTERS
 
 
 def score_letters(
@@ -87,15 +85,16 @@ def keep(values: dict[str, object], workspace: str) -> dict[str, object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="+", choices=RECIPES, help="of the recipes in benchmarks/recipes/")
+    parser.add_argument("names", nargs="+", choices=LETTERS, help="of the recipes in benchmarks/recipes/")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options = parser.parse_args()
     for name in options.names:
         values = known_parameters() | read_recipe(name)
         for seed in options.seeds:
             workspace = f"workspace/accuracy/{name}-{seed}"
+            earlier(name, values, ALPHABETS)  # a damaged file is told before the training
             result = train_and_score(values, seed, workspace, score_letters)
-            if name == RECIPES[0] and seed == 0:
+            if name == LETTERS[0] and seed == 0:
                 result["kept"] = keep(values, workspace)
                 print(f"The model for the course has {result['kept']['megabytes']} MB", flush=True)
             report(name, save(name, values, result, ALPHABETS))

@@ -9,11 +9,13 @@ Beside it the same network is trained from nothing, with as many steps. The resu
 from __future__ import annotations
 
 import argparse
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 
 import numpy as np
 
-from benchmarks.accuracy import DRAWN_WITH, known_parameters, read_recipe, save, score, train_and_score
+from benchmarks.accuracy import DRAWN_WITH, earlier, known_parameters, read_recipe, save, score, train_and_score
+from benchmarks.bench import network_of, size_of
 from benchmarks.letters import ALPHABETS
 from utils.captchas import draw_texts, labels_of
 from utils.workspace import open_workspace
@@ -33,16 +35,13 @@ VALUES = {
 }
 
 
-def digits_network():
-    """The network for digits, trained now if it is not there."""
+@cache
+def digits_network() -> Path:
+    """Where the network for digits is, trained now if it is not there or is of another recipe."""
     from utils.checkpoints import MODEL
-    from utils.model import load_model
 
-    values = known_parameters() | read_recipe(DIGITS_NETWORK)
-    path, size = open_workspace(WORKSPACE).model / MODEL, (values["image_height"], values["image_width"])
-    if not path.exists():
-        train_and_score(values, 0, WORKSPACE, scores=lambda *_, **__: {})
-    return load_model(path, size)
+    train_and_score(known_parameters() | read_recipe(DIGITS_NETWORK), 0, WORKSPACE, scores=lambda *_, **__: {})
+    return open_workspace(WORKSPACE).model / MODEL
 
 
 def compare(values: dict[str, object], seed: int) -> dict[str, object]:
@@ -50,17 +49,13 @@ def compare(values: dict[str, object], seed: int) -> dict[str, object]:
     from utils import alphabets, fresh, machine
     from utils.augment import augment
     from utils.fast import keras
-    from utils.model import alexnet, probabilities
+    from utils.model import load_model, probabilities
     from utils.scores import right_places
     from utils.training import compile_model
 
     keras.config.set_dtype_policy(machine.fastest_dtype())
     recipe = known_parameters() | read_recipe(DIGITS_NETWORK)
-    size, strides = (
-        (recipe["image_height"], recipe["image_width"]),
-        (recipe["stride_down"], recipe["stride_across"]),
-    )
-    chars, length, batch_size = values["chars"], values["length"], values["batch_size"]
+    size, chars, length, batch_size = size_of(recipe), values["chars"], values["length"], values["batch_size"]
     texts = draw_texts(max(values["captcha_counts"]), seed, chars, length)
     images = alphabets.draw_pictures([(text, seed) for text in texts], size)
     labels = np.array([labels_of(text, chars) for text in texts])
@@ -84,13 +79,12 @@ def compare(values: dict[str, object], seed: int) -> dict[str, object]:
             keras.utils.set_random_seed(seed)
             watched, frozen = alphabets.Watched(read), values["frozen_epochs"] if name == "transfer" else 0
             if name == "transfer":
-                network = alphabets.with_new_outputs(digits_network(), len(chars), length)
+                network = alphabets.with_new_outputs(load_model(digits_network(), size), len(chars), length)
                 alphabets.freeze(network)
                 fit(network, count, frozen, watched)
                 alphabets.freeze(network, False)
             else:
-                settings = {name: recipe[name] for name in ("fc_units", "dropout", "weight_decay")}
-                network = alexnet(size, len(chars), length, strides=strides, **settings)
+                network = network_of(recipe | {"chars": chars, "length": length})
             fit(network, count, epochs - frozen, watched)
             whole = score(right_places(probabilities(network, fresh_images).argmax(axis=-1), truth))
             each = machine.gflop(network) * (count // batch_size * batch_size) / 1000
@@ -113,6 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     for seed in parser.parse_args().seeds:
+        earlier("transfer", VALUES, ALPHABETS)  # a damaged file is told before the training
         save("transfer", VALUES, compare(VALUES, seed), ALPHABETS)
 
 

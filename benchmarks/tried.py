@@ -9,23 +9,25 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
-from benchmarks.accuracy import known_parameters, read_recipe, report, save, start, train_on
-from utils.augment import augment
+from benchmarks.accuracy import earlier, known_parameters, read_recipe, report, save, start, train_on
 from utils.captchas import find_captchas, text_of
-from utils.quiet import tf
 from utils.results import TRIED
 from utils.run import find_notebook, run_notebook
-from utils.tfrecords import read_records
-from utils.training import training_batches
 from utils.workspace import open_workspace
 
+if TYPE_CHECKING:  # TensorFlow is imported where it is used: processes that draw import this module too
+    from utils.quiet import tf
+
 BASE = "small"
-Labels = tuple[tf.Tensor, ...]
+Labels: TypeAlias = "tuple[tf.Tensor, ...]"
 
 
 def spliced(images: tf.Tensor, labels: Labels, seed: tf.Tensor) -> tuple[tf.Tensor, Labels]:
     """Put the left half of a captcha beside the right half of another one, and its labels likewise."""
+    from utils.quiet import tf
+
     middle, others = images.shape[2] // 2, [tf.roll(label, 1, axis=0) for label in labels]
     images = tf.concat([images[:, :, :middle], tf.roll(images, 1, axis=0)[:, :, middle:]], axis=2)
     half = len(labels) // 2
@@ -35,6 +37,8 @@ def spliced(images: tf.Tensor, labels: Labels, seed: tf.Tensor) -> tuple[tf.Tens
 def erased(images: tf.Tensor, labels: Labels, seed: tf.Tensor) -> tuple[tf.Tensor, Labels]:
     """Cover a piece with paper, a quarter as high and an eighth as wide as the picture, as by Zhong and others,
     "Random erasing data augmentation" (2017)."""
+    from utils.quiet import tf
+
     height, width = images.shape[1:3]
     batch, covers = tf.shape(images)[0], []
     for side, part, axis in ((height, height // 4, 0), (width, width // 8, 1)):
@@ -48,6 +52,8 @@ def erased(images: tf.Tensor, labels: Labels, seed: tf.Tensor) -> tuple[tf.Tenso
 def overlaid(images: tf.Tensor, labels: Labels, seed: tf.Tensor) -> tuple[tf.Tensor, Labels]:
     """Mix a fifth of another captcha into each, and keep the labels. Zhang and others, "mixup: beyond empirical risk
     minimization" (2017), mix the labels too."""
+    from utils.quiet import tf
+
     return 0.8 * images + 0.2 * tf.roll(images, 1, axis=0), labels
 
 
@@ -61,6 +67,11 @@ ATTEMPTS = {  # what is said of it, and what it does; None for what `augment` it
 
 def train(values: dict[str, object], change: Callable | None, seed: int) -> dict[str, object]:
     """Train with these parameters and this change of each batch, and score the model like that of any recipe."""
+    from utils.augment import augment
+    from utils.quiet import tf
+    from utils.tfrecords import read_records
+    from utils.training import training_batches
+
     workspace, size = f"workspace/accuracy/{BASE}-{seed}", (values["image_height"], values["image_width"])
     folders, length = open_workspace(workspace), values["length"]
     for notebook in map(find_notebook, ("01", "02")):
@@ -93,6 +104,7 @@ def main() -> None:
     for name in options.names:
         said, change = ATTEMPTS[name]
         for seed in options.seeds:
+            earlier(name, values | {"tried": said}, TRIED)  # a damaged file is told before the training
             report(name, save(name, values | {"tried": said}, train(values, change, seed), TRIED))
 
 

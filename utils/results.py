@@ -30,12 +30,13 @@ RECIPES = (
     "catch-up",
     "bent",
 )  # those for the whole course, in tables
+LETTERS = ("letters-36", "letters-34", "letters-62")  # those of other alphabets
 # What results from before these parameters do not say: they are of captchas as they were drawn then.
 UNSAID = {"chars": DIGITS, "length": LENGTH, **USUAL}
 
 
 def read_results(*names: str, folder: Path | None = None) -> list[dict]:
-    """The results of these recipes, in this order; each has ``name``, ``parameters``, ``machine`` and ``runs``.
+    """The results of these recipes, in this order; each has ``name``, ``parameters`` and ``runs``, one for each seed.
 
     Args:
         folder: where they are, `RESULTS` if not said otherwise.
@@ -262,13 +263,13 @@ def read_alphabets(name: str, folder: Path | None = None) -> list[dict]:
     return read_json(path, mend="fetch the course again.")["runs"] if path.exists() else []
 
 
-def letters_table(names: Sequence[str] = ("letters-36", "letters-34", "letters-62"), folder: Path | None = None) -> str:
+def letters_table(folder: Path | None = None) -> str:
     """How well texts of these alphabets are read, and what is confused most, as a Markdown table."""
     lines = [
         "| recipe | TFLOP | fresh captchas read whole | look-alikes counted as one | confused most |",
         "| --- | --: | --- | --- | --- |",
     ]
-    for name in names:
+    for name in LETTERS:
         runs = read_alphabets(name, folder)
         if not runs:  # not measured yet
             continue

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from benchmarks.accuracy import DRAWN_WITH, save, score
+from benchmarks.accuracy import DRAWN_WITH, earlier, save, score
 from utils.captchas import DIGITS, LENGTH, draw_all, draw_captcha, labels_of, split_texts
 from utils.files import require
 from utils.fresh import fresh_texts
@@ -34,14 +34,14 @@ def budget(recipe: str) -> float:
 
 
 def pictures(
-    wanted: Sequence[tuple[str, int | str]], size: tuple[int, int], channels: int, batch: int = 500
+    wanted: Sequence[tuple[str, int | str]], size: tuple[int, int], channels: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Draw captchas of these texts and seeds, batch by batch, in colour or gray.
 
     Yields:
         Pictures, uint8 of shape (batch, height, width, channels), and labels, int64 of shape (batch, 4).
     """
-    height, width = size
+    (height, width), batch = size, 500
     for start, drawn in enumerate(draw_all(draw_captcha, wanted, batch)):
         if channels == 1:
             some = [gray(picture, size)[..., None] for picture in drawn]
@@ -178,8 +178,9 @@ def main() -> None:
     tflop = budget(options.as_much_as)
     for name in options.names:
         for seed in [0] if name == OCR else options.seeds:
-            values, result = measure_ocr() if name == OCR else measure(name, seed, tflop, options.minutes)
             stored = name if options.as_much_as == "quick" else f"{name}-{options.as_much_as}"
+            earlier(stored, {}, PEERS)  # a damaged file is told before the training
+            values, result = measure_ocr() if name == OCR else measure(name, seed, tflop, options.minutes)
             save(stored, values, result, PEERS)
             fresh = result["fresh"]
             print(

@@ -145,7 +145,7 @@ def test_results_are_of_the_recipes_as_they_are():
     from benchmarks.accuracy import known_parameters, read_recipe
     from benchmarks.transfer import VALUES
 
-    known = {name: known_parameters() | read_recipe(name) for name in letters.RECIPES}
+    known = {name: known_parameters() | read_recipe(name) for name in results.LETTERS}
     known |= {"columns": columns_benchmark.VALUES, "transfer": VALUES}
     for path in letters.ALPHABETS.glob("*.json"):
         assert json.loads(path.read_text())["parameters"] == known[path.stem], f"measure {path.stem} again"

@@ -248,15 +248,22 @@ def test_recipes_that_were_scored_on_other_drawings_are_named():
     assert "with the seeds fresh 2. Those of *c* are" in said
 
 
+def test_a_damaged_result_is_told_before_the_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(accuracy, "RESULTS", tmp_path)
+    monkeypatch.setattr(accuracy, "train_and_score", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(sys, "argv", ["accuracy", "small", "--seeds", "0"])
+    (tmp_path / "small.json").write_text("<<<<<<< HEAD")
+    with pytest.raises(CourseError, match="restore this file"):
+        accuracy.main()
+
+
 def test_endless_drawings_come_never_again():
-    texts = ["0000", "1234", "5678", "9999"]
-    batches = endless.drawings(texts, 0, SIZE, 2)
-    first = [next(batches) for _ in range(4)]  # two epochs
-    batches.close()
-    said = ["".join(map(str, row)) for _, labels in first for row in labels]
-    assert sorted(said[:4]) == sorted(said[4:]) == texts
-    assert len({image.tobytes() for images, _ in first for image in images}) == 8
-    assert np.array_equal(first[0][0][0, ..., 0], gray(draw_captcha(said[0], "endless 0 0"), SIZE))
+    texts = ("0000", "1234", "5678", "9999", "2222")
+    wanted = endless.drawings(texts, seed=0, batch_size=2, epochs=3)  # a last batch that is not full is left out
+    assert len(wanted) == len(set(wanted)) == 3 * 4
+    for epoch in range(3):
+        said = wanted[4 * epoch : 4 * epoch + 4]
+        assert len({text for text, _ in said} & {*texts}) == 4 and {seed for _, seed in said} == {f"endless 0 {epoch}"}
 
 
 def test_each_attempt_changes_the_pictures_as_it_says():
