@@ -21,14 +21,15 @@ help:
 	@echo "make pack   download all packages into wheels/, to install the course without internet"
 	@echo "make clean  delete what the course has made: workspace/, runs/ and book/ (my-course/ stays)"
 
-# The course is installed where it lies: a copy of the folder that brings its .venv along installs itself anew.
-ifneq ($(shell cat $(VENV)/installed 2>/dev/null),$(CURDIR))
+# The course is installed where it lies: a copy of the folder that brings its .venv along installs itself anew, and so
+# does a course whose Python is gone.
+ifneq ($(shell $(BIN)/python -c pass 2>/dev/null && cat $(VENV)/installed 2>/dev/null),$(CURDIR))
 .PHONY: $(VENV)/installed
 endif
 
 $(VENV)/installed: requirements.txt requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit("The course needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is %d.%d: say where one is, as in `make run PYTHON=python3.12`." % v)'
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $$($(BIN)/python -c pass 2>/dev/null || echo --clear) $(VENV)
 	@test -z "$(FROM_WHEELS)" || echo "Installing without internet, from wheels/, which was packed for: $$(paste -sd '|' wheels/packed-for.txt)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(FROM_WHEELS) -r requirements.txt
 	@echo '$(CURDIR)' > $@

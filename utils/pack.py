@@ -74,9 +74,10 @@ def download(machines: Sequence[str], wheels: Path = WHEELS) -> None:
         CourseError: pip could not get all of them.
     """
     packed = wheels / PACKED
-    done = set(packed.read_text(encoding="utf-8").splitlines()) if packed.exists() else set()
+    before = packed.read_text(encoding="utf-8").splitlines() if packed.exists() else []
+    done = set(before) & set(MACHINES)  # other names are of Pythons that were there then
     packed.unlink(missing_ok=True)  # a packing that is interrupted is not taken for a whole one
-    for machine in dict.fromkeys((None, *machines, *sorted(done & set(MACHINES)))):  # the lock may have changed
+    for machine in dict.fromkeys((None, *machines, *sorted(done))):  # the lock may have changed
         name = machine or this_machine()
         print(f"Packages for {name}", flush=True)
         for command in download_commands(machine, wheels):

@@ -7,16 +7,17 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 
 from utils.files import REPO
-from utils.run import store_picture
+from utils.run import NOTEBOOKS, SOLUTIONS, store_picture
 
 
 def text(name):
@@ -66,6 +67,21 @@ def test_what_is_imported_is_what_is_installed():
     for requirement in pinned("requirements.txt"):
         assert requirement.specifier.contains(version(requirement.name)), requirement
     assert (3, 11) <= sys.version_info[:2] <= (3, 13)
+    named, provided = {requirement.name for requirement in pinned("requirements.txt")}, packages_distributions()
+    for module in imported() - sys.stdlib_module_names - {"utils", "benchmarks", "conftest", "ddddocr"}:
+        packages = {name.lower().replace("_", "-") for name in provided[module]}
+        assert packages & named, f"{module} is imported, but {', '.join(packages)} is not in requirements.txt"
+
+
+def imported():
+    """The modules that the course's programs, tests and notebooks import."""
+    sources = [path.read_text(encoding="utf-8") for path in REPO.glob("[ubt]*s/**/*.py")]
+    for path in [*NOTEBOOKS, *SOLUTIONS]:
+        sources += [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
+    return {name.partition(".")[0] for name in names}
 
 
 def test_the_course_installs_itself_with_a_builder_that_is_locked():

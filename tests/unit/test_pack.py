@@ -86,7 +86,10 @@ def test_a_folder_counts_as_packed_only_when_all_is_there(tmp_path, monkeypatch)
     wheels.mkdir()
     pack.download(["mac-3.13"], wheels)
     assert (wheels / pack.PACKED).read_text().splitlines() == sorted([pack.this_machine(), "mac-3.13"])
+    with (wheels / pack.PACKED).open("a") as packed:
+        packed.write("Linux x86_64, Python 3.1\n")  # by a Python that is not here any more
     pack.download([], wheels)  # with a new lock, what was packed before needs packages too
+    assert (wheels / pack.PACKED).read_text().splitlines() == sorted([pack.this_machine(), "mac-3.13"])
     with pytest.raises(CourseError, match=r"windows-3\.11 are not all there"):
         pack.download(["windows-3.11"], wheels)
     assert not (wheels / pack.PACKED).exists()
@@ -145,3 +148,16 @@ def test_make_installs_from_the_wheels_that_are_packed(packed, tmp_path):
         (tmp_path / "wheels" / pack.PACKED).write_text("windows-3.12\n")
     shown = subprocess.run(["make", "--dry-run", "run"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert ("--no-index --find-links wheels" in shown.stdout) == packed
+
+
+def test_make_installs_anew_where_the_python_is_gone(tmp_path):
+    for name in ("Makefile", "requirements.txt", "requirements.lock", "pyproject.toml"):
+        shutil.copy(REPO / name, tmp_path)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "installed").write_text(f"{tmp_path}\n")
+    python = tmp_path / ".venv" / "bin" / "python"
+    for target, anew in ((sys.executable, False), (tmp_path / "gone", True)):
+        python.unlink(missing_ok=True)
+        python.symlink_to(target)
+        shown = subprocess.run(["make", "--dry-run", "run"], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert ("pip install" in shown.stdout) == anew
