@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +65,8 @@ class Checkpoint(keras.callbacks.Callback):
             np.savez(part, about=about, **{f"state_{i}": v.numpy() for i, v in enumerate(state_of(self.model))})
         for older in self.folder.glob("epoch-*"):
             if older != newest:
-                older.unlink()
+                with suppress(OSError):  # on Windows another program may be looking at it; the newest counts
+                    older.unlink()
 
 
 def state_of(model: keras.Model) -> list:
@@ -100,7 +101,9 @@ def resume(network: keras.Model, folder: Path, settings: dict) -> list[dict]:
     if about["settings"] != _as_json(settings):
         print(f"The training begun in {shown(folder)} had other settings ({_difference(about['settings'], settings)}):")
         print("it is dropped, and a new one starts.")
-        shutil.rmtree(folder / CHECKPOINT)
+        shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
+        left = [shown(path) for path in states if path.exists()]
+        require(not left, f"Cannot delete {', '.join(left)}: close the program that uses it, and run {TRAIN} again.")
         return []
     variables = state_of(network)
     require(len(values) == len(variables), f"{shown(states[-1])} is of another network: delete it and run {TRAIN}.")

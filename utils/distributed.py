@@ -121,8 +121,8 @@ def summed(strategy: tf.distribute.Strategy, row: np.ndarray) -> np.ndarray:
     return strategy.run(total).numpy()
 
 
-def message_seconds(strategy: tf.distribute.Strategy, count: int, repeats: int = 8) -> float:
-    """Seconds that the workers need to average ``count`` numbers, the shortest of several times."""
+def message_seconds(strategy: tf.distribute.Strategy, count: int) -> float:
+    """Seconds that the workers need to average ``count`` numbers, the shortest of eight times."""
     row = tf.random.stateless_uniform([count], (0, 0))
 
     @tf.function
@@ -130,7 +130,7 @@ def message_seconds(strategy: tf.distribute.Strategy, count: int, repeats: int =
         return strategy.run(lambda: tf.reduce_sum(averaged([tf.identity(row)])[0][:1]))
 
     times = []
-    for _ in range(repeats + 2):
+    for _ in range(2 + 8):
         started = time.perf_counter()
         float(once())
         times.append(time.perf_counter() - started)

@@ -358,7 +358,7 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         values["batch_size"] % options.lanes == 0,
         f"batch_size is {values['batch_size']}, but must be a multiple of --lanes, which is {options.lanes}.",
     )
-    inside = Path(options.name).name == options.name and options.name not in ("..", SHARDS)
+    inside = Path(options.name).name == options.name and options.name not in ("", "..", SHARDS)
     require(inside, f"--name is {options.name!r}, but must be the name of a folder, and not {SHARDS!r}.")
     require(options.patience > 0, f"--patience is {options.patience}, but must be above 0 seconds.")
     options.values = values
@@ -547,6 +547,7 @@ def _train(options: argparse.Namespace, index: int, workers: int, watch: Watch) 
             checkpoint.on_epoch_end(epoch, {"loss": loss, "seconds": seconds})
             watch.beat()
             print(f"epoch {epoch + 1} of {epochs}: mean loss {loss:.3f}", flush=True)
+    watch.pause()
     report = {}
     if options.report:
         sizes = (1_000, 250_000, 2_000_000, 8_000_000)
@@ -559,7 +560,6 @@ def _train(options: argparse.Namespace, index: int, workers: int, watch: Watch) 
             "messages": distributed.messages(step) if losses else None,
             "message_seconds": {f"{size * 4}": distributed.message_seconds(strategy, size) for size in sizes},
         }
-    watch.pause()
     if chief:
         plain.set_weights(network.get_weights())
         path = checkpoints.finish(plain, folder, settings, checkpoint.epochs_done)

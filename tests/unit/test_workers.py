@@ -346,6 +346,7 @@ def test_a_cluster_may_have_a_chief():
         (["--lanes", "5"], "must be a multiple of --lanes, which is 5"),
         (["--patience", "0"], "above 0 seconds"),
         (["--name", "../../docs"], "must be the name of a folder"),
+        (["--name", ""], "must be the name of a folder"),
         (["--name", "shards"], "must be the name of a folder"),
         (["-p", "epochs"], "-p takes a name and a value"),
         (["-p", "learning_rate", "-1e-3"], "learning_rate is -0.001"),
