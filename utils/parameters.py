@@ -19,54 +19,53 @@ class Parameter(NamedTuple):
     kind: type
     lowest: float | None
     highest: float | None
-    meaning: str
     open_at: float | None = None
 
 
 PARAMETERS = {
-    "captcha_count": Parameter(int, 1, 10_000_000, "how many captchas to draw"),
-    "chars": Parameter(str, None, None, "the characters that texts are made of"),
-    "length": Parameter(int, 1, 12, "how many characters a text has"),
-    "width": Parameter(int, 20, 4096, "width of the drawn captchas in pixels"),
-    "height": Parameter(int, 20, 4096, "height of the drawn captchas in pixels"),
-    "fonts": Parameter(str, None, None, "font files for drawing, separated by commas"),
-    "test_count": Parameter(int, 1, 9_999_998, "how many captchas are for the test"),
-    "validation_count": Parameter(int, 0, 9_999_998, "how many captchas are for validation"),
-    "seed": Parameter(int, 0, 2**32 - 1, "decides everything that is drawn by chance"),
-    "image_height": Parameter(int, 67, 1024, "height of the gray pictures in pixels"),
-    "image_width": Parameter(int, 67, 1024, "width of the gray pictures in pixels"),
-    "stride_down": Parameter(int, 1, 8, "by how many pixels the first filters move down"),
-    "stride_across": Parameter(int, 1, 8, "by how many pixels the first filters move across"),
-    "epochs": Parameter(int, 1, 10_000, "how many times the network sees all training captchas"),
-    "batch_size": Parameter(int, 1, 10_000, "captchas in each step"),
-    "learning_rate": Parameter(float, 0, 10, "the highest learning rate", open_at=0),
-    "fc_units": Parameter(int, 1, 65_536, "width of the two fully connected layers"),
-    "batch_norm": Parameter(bool, None, None, "normalise after every layer"),
-    "dropout": Parameter(float, 0, 1, "share of activations switched off while training", open_at=1),
-    "weight_decay": Parameter(float, 0, 1, "factor of the L2 penalty on the weights"),
-    "label_smoothing": Parameter(float, 0, 1, "how much less than certainty the loss asks for", open_at=1),
-    "augmentation": Parameter(bool, None, None, "change the training pictures at random"),
-    "tone": Parameter(float, 0, 3, "how much augmentation changes the darkness of the ink"),
-    "bend": Parameter(float, 0, 50, "how far augmentation bends the strokes, in pixels"),
-    "picture_count": Parameter(int, 1, 64, "how many captchas to show"),
-    "own_picture": Parameter(str, None, None, "path of a picture of yours"),
-    "own_text": Parameter(str, None, None, "a text to draw and read"),
-    "fresh_count": Parameter(int, 1, 10_000, "how many fresh captchas to draw and read"),
-    "looking_count": Parameter(int, 1, 1000, "how many captchas to measure on"),
-    "trial_fresh": Parameter(int, 1, 10_000, "how many fresh captchas of a small trial"),
-    "trial_captchas": Parameter(int, 50, 10_000, "captchas of the small trials"),
-    "letter_captchas": Parameter(int, 50, 10_000, "captchas of the trainings with letters"),
-    "trial_image_size": Parameter(int, 67, 1024, "height and width of their pictures in pixels"),
-    "trial_epochs": Parameter(int, 1, 1000, "epochs of each small trial"),
-    "trial_steps": Parameter(int, 20, 100_000, "steps of each small training"),
-    "worker_captchas": Parameter(int, 64, 10_000_000, "captchas that the workers write and train on"),
-    "worker_image_size": Parameter(int, 67, 1024, "height and width of their pictures in pixels"),
-    "worker_fc_units": Parameter(int, 1, 65_536, "width of the fully connected layers that they train"),
-    "worker_batch_size": Parameter(int, 16, 10_000, "captchas in each of their steps, all workers together"),
-    "worker_epochs": Parameter(int, 2, 1000, "epochs of each of their trainings"),
-    "own_chars": Parameter(str, None, None, "an alphabet of yours"),
-    "processes": Parameter(int, 0, 1024, "how many processes draw at once"),
-    "workspace": Parameter(str, None, None, "folder for everything that the course makes"),
+    "captcha_count": Parameter(int, 1, 10_000_000),
+    "chars": Parameter(str, None, None),
+    "length": Parameter(int, 1, 12),
+    "width": Parameter(int, 20, 4096),
+    "height": Parameter(int, 20, 4096),
+    "fonts": Parameter(str, None, None),
+    "test_count": Parameter(int, 1, 9_999_998),
+    "validation_count": Parameter(int, 0, 9_999_998),
+    "seed": Parameter(int, 0, 2**32 - 1),
+    "image_height": Parameter(int, 67, 1024),
+    "image_width": Parameter(int, 67, 1024),
+    "stride_down": Parameter(int, 1, 8),
+    "stride_across": Parameter(int, 1, 8),
+    "epochs": Parameter(int, 1, 10_000),
+    "batch_size": Parameter(int, 1, 10_000),
+    "learning_rate": Parameter(float, 0, 10, open_at=0),
+    "fc_units": Parameter(int, 1, 65_536),
+    "batch_norm": Parameter(bool, None, None),
+    "dropout": Parameter(float, 0, 1, open_at=1),
+    "weight_decay": Parameter(float, 0, 1),
+    "label_smoothing": Parameter(float, 0, 1, open_at=1),
+    "augmentation": Parameter(bool, None, None),
+    "tone": Parameter(float, 0, 3),
+    "bend": Parameter(float, 0, 50),
+    "picture_count": Parameter(int, 1, 64),
+    "own_picture": Parameter(str, None, None),
+    "own_text": Parameter(str, None, None),
+    "fresh_count": Parameter(int, 1, 10_000),
+    "looking_count": Parameter(int, 1, 1000),
+    "trial_fresh": Parameter(int, 1, 10_000),
+    "trial_captchas": Parameter(int, 50, 10_000),
+    "letter_captchas": Parameter(int, 50, 10_000),
+    "trial_image_size": Parameter(int, 67, 1024),
+    "trial_epochs": Parameter(int, 1, 1000),
+    "trial_steps": Parameter(int, 20, 100_000),
+    "worker_captchas": Parameter(int, 64, 10_000_000),
+    "worker_image_size": Parameter(int, 67, 1024),
+    "worker_fc_units": Parameter(int, 1, 65_536),
+    "worker_batch_size": Parameter(int, 16, 10_000),
+    "worker_epochs": Parameter(int, 2, 1000),
+    "own_chars": Parameter(str, None, None),
+    "processes": Parameter(int, 0, 1024),
+    "workspace": Parameter(str, None, None),
 }
 # They say where and how, or only what is shown: a result does not depend on them.
 NO_SETTINGS = {"workspace", "processes", "picture_count", "own_picture", "own_text", "own_chars"}
@@ -92,7 +91,7 @@ def checked(name: str, value: object) -> object:
     Raises:
         CourseError: it has another type, or lies outside the range of this parameter.
     """
-    kind, lowest, highest, _, open_at = PARAMETERS[name]
+    kind, lowest, highest, open_at = PARAMETERS[name]
     taken = (int, float) if kind is float else (kind,)
     if type(value) not in taken:
         raise CourseError(f"{name} is {_said(value)}, but must be {_wanted(name)}{_write(name, value)}.")
@@ -260,7 +259,7 @@ def _said(value: object) -> str:
 
 
 def _wanted(name: str) -> str:
-    kind, lowest, highest, _, open_at = PARAMETERS[name]
+    kind, lowest, highest, open_at = PARAMETERS[name]
     if kind is bool:
         return "True or False"
     if kind is str:

@@ -74,11 +74,11 @@ def read_room(folder: Path) -> dict[str, dict[str, tuple[int, bool]]]:
     return room
 
 
-def exercises_in_order(notebooks: Path = REPO / "notebooks") -> dict[str, str]:
+def exercises_in_order() -> dict[str, str]:
     """The names of all exercises in the order of the course, each with the number of its notebook."""
     return {
         name: path.name[:2]
-        for path in sorted(notebooks.glob("[0-9][0-9]-*.ipynb"))
+        for path in sorted((REPO / "notebooks").glob("[0-9][0-9]-*.ipynb"))
         for name in re.findall(r'exercises\.check\(\\?"(\w+)', path.read_text(encoding="utf-8"))
     }
 

@@ -138,7 +138,7 @@ def test_every_page_leads_to_every_other(book):
         assert all(target.exists() for target in targets), path
         assert pages - targets - {path} == set(), path
         assert not [target for target in targets if target.suffix == ".ipynb"], path
-    order = re.findall(r"notebooks/(\d\d)-[^/\"]*\.html", (book / "README.html").read_text())
+    order = re.findall(r"notebooks/(\d\d)-[^/\"]*\.html", (book / "README.html").read_text(encoding="utf-8"))
     assert sorted(set(order)) == [notebook.name[:2] for notebook in NOTEBOOKS]
 
 

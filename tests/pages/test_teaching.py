@@ -96,6 +96,7 @@ def test_there_are_questions_for_every_notebook(notebook):
 
 def test_the_right_answer_has_no_favourite_letter():
     letters = re.findall(r"^\| ([A-D]) \|.*\| \*\*right\*\* \|$", page("questions.md"), re.M)
+    assert len(letters) >= 2 * len(NOTEBOOKS)
     assert all(letters.count(letter) >= len(letters) / 6 for letter in "ABCD"), letters
 
 

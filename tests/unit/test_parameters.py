@@ -3,12 +3,11 @@
 import math
 import re
 
-import nbformat
 import pytest
 
 from utils.files import CourseError
 from utils.parameters import NO_SETTINGS, PARAMETERS, check_names, check_parameters, value_of
-from utils.run import NOTEBOOKS, SOLUTIONS, defaults
+from utils.run import NOTEBOOKS, defaults
 
 
 @pytest.mark.parametrize(
@@ -145,13 +144,6 @@ def test_every_parameter_of_a_notebook_is_in_the_table_and_its_default_fits(note
     values = defaults(notebook)
     assert values and set(values) <= set(PARAMETERS), set(values) - set(PARAMETERS)
     assert check_parameters(values) == {name: value for name, value in values.items() if name not in NO_SETTINGS}
-
-
-@pytest.mark.parametrize("notebook", [*NOTEBOOKS, *SOLUTIONS], ids=lambda path: f"{path.parent.name}-{path.name[:2]}")
-def test_every_notebook_checks_its_parameters_right_below_them(notebook):
-    cells = [cell for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"]
-    tagged = [place for place, cell in enumerate(cells) if "parameters" in cell.metadata.get("tags", [])]
-    assert tagged == [0] and "check_parameters(globals())" in cells[1].source
 
 
 def test_the_table_has_nothing_that_no_notebook_uses():

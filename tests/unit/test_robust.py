@@ -249,7 +249,7 @@ VALUES = st.one_of(
 
 def fits(name, value):
     """Whether a value is right, by the table alone."""
-    kind, lowest, highest, _, open_at = PARAMETERS[name]
+    kind, lowest, highest, open_at = PARAMETERS[name]
     if kind is bool:
         return value is True or value is False
     if name in ("chars", "own_chars") and type(value) is str:
@@ -276,7 +276,7 @@ def test_any_value_of_any_parameter(name, value):
 
 
 NUMERIC = [name for name, parameter in PARAMETERS.items() if parameter.kind in (int, float)]
-COUNTS = ("captcha_count", "trial_captchas", "letter_captchas")
+COUNTS = ("captcha_count", "trial_captchas")
 
 
 @many
@@ -284,19 +284,20 @@ COUNTS = ("captcha_count", "trial_captchas", "letter_captchas")
 def test_any_parameters_together(data):
     values = {}
     for name in data.draw(st.lists(st.sampled_from(NUMERIC), unique=True)):
-        kind, lowest, highest, _, open_at = PARAMETERS[name]
+        kind, lowest, highest, open_at = PARAMETERS[name]
         numbers = st.integers(lowest, min(highest, lowest + 300)) if kind is int else st.floats(lowest, highest)
         values[name] = data.draw(numbers.filter(lambda value, bound=open_at: value != bound))
-    try:
+    kept = values.get("test_count", 0) + values.get("validation_count", 0)
+    sides = [("image_height", "stride_down"), ("image_width", "stride_across")]
+    too_few = {"captcha_count", "test_count"} <= values.keys() and kept >= values["captcha_count"]
+    too_many = any(values.get(name, 0) > 10 ** values.get("length", 4) for name in COUNTS)
+    too_small = any({a, b} <= values.keys() and values[a] < 11 + 14 * values[b] for a, b in sides)
+    if too_few or too_many or too_small:
+        with pytest.raises(CourseError) as error:
+            check_parameters(values)
+        one_sentence(error.value, "captcha_count", "image_height", "image_width", "length", "trial_captchas")
+    else:
         check_parameters(values)
-    except CourseError as error:
-        one_sentence(error, "captcha_count", "image_height", "image_width", "length")
-        kept = values.get("test_count", 0) + values.get("validation_count", 0)
-        lengths = [(values.get("image_height", 999), values.get("stride_down", 1))]
-        lengths += [(values.get("image_width", 999), values.get("stride_across", 1))]
-        too_few = kept >= values["captcha_count"] if "captcha_count" in values else False
-        too_many = any(values.get(name, 0) > 10 ** values.get("length", 4) for name in COUNTS)
-        assert too_few or too_many or any(a < 11 + 14 * b for a, b in lengths)
 
 
 @many
