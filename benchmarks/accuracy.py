@@ -19,7 +19,7 @@ from captcha.image import ImageCaptcha
 from benchmarks import field
 from benchmarks.bench import best_product, network_of, size_of
 from utils import numbers, results
-from utils.captchas import DIGITS, USUAL, find_captchas, font_files, labels_of, look_of, seeded, text_of
+from utils.captchas import DIGITS, USUAL, find_captchas, font_files, labels_of, look_in, seeded, text_of
 from utils.files import REPO, read_json, require, write_json
 from utils.machine import fastest_dtype, gflop, machine
 from utils.parameters import NO_SETTINGS, check_names, check_parameters, value_of
@@ -67,7 +67,7 @@ def train_and_score(
     steps = int(open_records(folders.records, "train", size, length).cardinality()) // values["batch_size"]
     about = about_run(seed, minutes, model, epochs * steps * values["batch_size"])
     held_out = read_records(folders.records, "test", size, length)
-    return about | (scores or score_model)(model, *held_out, used, chars, **look_of(folders.captchas))
+    return about | (scores or score_model)(model, *held_out, used, chars, **look_in(folders.captchas))
 
 
 def start(seed: int) -> None:
@@ -153,7 +153,7 @@ def score_model(
     more with a stronger warp, see `older_captchas`.
 
     Args:
-        look: how the captchas are drawn, if not as usual, see `utils.captchas.look_of`.
+        look: how the captchas are drawn, if not as usual, see `utils.captchas.look_in`.
     """
     from utils.fresh import fresh_captchas, fresh_texts
     from utils.model import averaged_probabilities, probabilities

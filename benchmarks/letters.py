@@ -26,7 +26,7 @@ def score_letters(
     Fresh captchas are scored twice: read once as they are, and read by the average of five shifts.
 
     Args:
-        look: how the captchas are drawn, if not as usual, see `utils.captchas.look_of`.
+        look: how the captchas are drawn, if not as usual, see `utils.captchas.look_in`.
     """
     from utils.alphabets import alike
     from utils.fresh import fresh_captchas, fresh_texts
@@ -67,7 +67,7 @@ def report(name: str, result: dict[str, object]) -> None:
 def keep(values: dict[str, object], workspace: str) -> dict[str, object]:
     """Make the model that comes with the course of the one in this workspace, and score it."""
     from utils.alphabets import LETTERS, letter_network
-    from utils.captchas import find_captchas, look_of, text_of
+    from utils.captchas import find_captchas, look_in, text_of
     from utils.checkpoints import MODEL
     from utils.model import load_model, save_compact
     from utils.tfrecords import SETTINGS, read_records
@@ -79,7 +79,7 @@ def keep(values: dict[str, object], workspace: str) -> dict[str, object]:
     save_compact(model, LETTERS, read_json(folders.records / SETTINGS))
     used = [text_of(path) for path in find_captchas(folders.captchas, chars, length)]
     held_out = read_records(folders.records, "test", size, length)
-    scores = score_letters(letter_network()[0], *held_out, used, chars, **look_of(folders.captchas))
+    scores = score_letters(letter_network()[0], *held_out, used, chars, **look_in(folders.captchas))
     return {"megabytes": round(LETTERS.stat().st_size / 1e6, 1)} | scores
 
 

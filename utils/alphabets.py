@@ -32,7 +32,7 @@ def draw_pictures(wanted: Sequence[tuple[str, int | str]], size: tuple[int, int]
 
     Args:
         size: height and width of the pictures in pixels.
-        look: how `draw_captcha` draws them, if not as usual, see `utils.captchas.look_of`.
+        look: how `draw_captcha` draws them, if not as usual, see `utils.captchas.look_in`.
 
     Returns:
         uint8 array of shape (captchas, height, width, 1), as a record holds them.

@@ -153,7 +153,7 @@ def draw_captcha(text: str, seed: int | str, width: int = WIDTH, height: int = H
         return painter(width, height, fonts).generate_image(text)
 
 
-def look_of(folder: Path) -> dict[str, object]:
+def look_in(folder: Path) -> dict[str, object]:
     """How the captchas in ``folder`` are drawn, as arguments of `draw_captcha`; empty where it is the usual way."""
     return checked_look(read_json(folder / SETTINGS) if (folder / SETTINGS).exists() else {})
 

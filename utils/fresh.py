@@ -57,7 +57,7 @@ def fresh_captchas(
     Args:
         wanted: texts and seeds, from `fresh_texts`.
         size: height and width of the pictures in pixels.
-        look: how `draw_captcha` draws them, if not as usual, see `utils.captchas.look_of`.
+        look: how `draw_captcha` draws them, if not as usual, see `utils.captchas.look_in`.
 
     Yields:
         Pictures as a record holds them, uint8 of shape (batch, height, width, 1), and labels, int64 of shape

@@ -38,7 +38,7 @@ def ready_captchas(folders: Folders, captcha_count: int, seed: int, chars: str =
             )
         if missing:
             print(f"Missing or damaged captchas in {shown(folder)}: {len(missing):,} of {len(texts):,}. Drawing them.")
-            look = captchas.look_of(folder)
+            look = captchas.look_in(folder)
             captchas.write_captchas(folder, found["captcha_count"], found["seed"], chars, length, **look)
     elif not captchas.find_pictures(folder):
         print(f"There are no captchas in {shown(folder)} yet: drawing {captcha_count:,}, as lesson 01 does.")
@@ -61,7 +61,7 @@ def look_of(folders: Folders) -> dict[str, object]:
 
     It stands beside the captchas, and where they are gone, in the settings of the records.
     """
-    look, records = captchas.look_of(folders.captchas), folders.records / tfrecords.SETTINGS
+    look, records = captchas.look_in(folders.captchas), folders.records / tfrecords.SETTINGS
     if (folders.captchas / captchas.SETTINGS).exists() or not records.exists():
         return look
     return captchas.checked_look(read_json(records).get("captchas"))

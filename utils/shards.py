@@ -59,7 +59,7 @@ def draw_numbers(
     """Draw the captchas with these numbers, see `drawing`.
 
     Args:
-        look: how `draw_captcha` draws them, if not as usual, see `utils.captchas.look_of`.
+        look: how `draw_captcha` draws them, if not as usual, see `utils.captchas.look_in`.
 
     Returns:
         Pictures, uint8 of shape (numbers, height, width, 1), and labels, int64 of shape (numbers, length).

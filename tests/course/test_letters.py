@@ -7,7 +7,7 @@ import numpy as np
 import yaml
 from conftest import LETTERS, OTHER_FONT, code_cells
 
-from utils.captchas import find_captchas, look_of, text_from, text_of
+from utils.captchas import find_captchas, look_in, text_from, text_of
 from utils.checkpoints import read_history
 from utils.files import read_json
 from utils.model import load_model, probabilities
@@ -33,7 +33,7 @@ def test_every_lesson_draws_them_in_this_font_and_size(letters):
     look = {"width": VALUES["width"], "height": VALUES["height"], "fonts": OTHER_FONT}
     drawn = [path.parent for path in letters.workspace.rglob("captchas.json") if read_json(path)["chars"] == CHARS]
     assert len(drawn) >= 2  # those of lesson 01, and those of the trials in lesson 07
-    assert [look_of(folder) for folder in drawn] == [look] * len(drawn)
+    assert [look_in(folder) for folder in drawn] == [look] * len(drawn)
     shards = read_json(letters.workspace / "workers" / "shards" / "manifest.json")["settings"]
     assert look.items() <= shards.items()
 

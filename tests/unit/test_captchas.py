@@ -278,7 +278,7 @@ def test_letters_in_another_size_are_drawn_found_and_known_by_their_settings(tmp
     assert sorted(map(captchas.text_of, paths)) == sorted(captchas.draw_texts(120, 0, "aAB+", 5))
     with Image.open(paths[7]) as picture:
         assert picture.tobytes() == captchas.draw_captcha(captchas.text_of(paths[7]), 0, 220, 70).tobytes()
-    assert captchas.look_of(folder) == look
+    assert captchas.look_in(folder) == look
     with pytest.raises(CourseError, match="width 220 instead of None, height 70 instead of None"):
         captchas.write_captchas(folder, 120, 0, "aAB+", 5)
     with pytest.raises(
