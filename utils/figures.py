@@ -305,9 +305,9 @@ def percent_on_a_log_axis(ax: Axes, lowest: float) -> None:
     ax.set_ylim(0.7 * lowest, 1.25)
 
 
-def mark_chance(ax: Axes, level: float, label: str) -> None:
-    """Draw the level of guessing as a dashed line."""
-    ax.axhline(level, color="0.4", linestyle="--", linewidth=1.5, label=label)
+def mark_chance(ax: Axes, level: float, label: str, until: float = 1.0) -> None:
+    """Draw the level of guessing as a dashed line, from the left to ``until``, a share of the width."""
+    ax.axhline(level, xmax=until, color="0.4", linestyle="--", linewidth=1.5, label=label)
 
 
 def plot_accuracies(places: Sequence[float], whole: float, interval: tuple[float, float], captchas: int) -> None:
@@ -361,15 +361,16 @@ def show_predictions(
         show_picture(ax, image)
         for side in ax.spines.values():
             side.set(color=color, linewidth=2 if right else 4, linestyle=line, capstyle="butt")
-        ax.set_title(f"{mark} read", loc="left", color=color, fontsize=10.5, weight="bold")
+        ax.set_title(f"{mark} read", loc="left", color=color, fontsize=10.5, weight="bold", pad=10)
         wide, large = 0.7 / len(read), min(14, 70 / len(read))  # so that long texts fit
         for place, (char, true, share) in enumerate(zip(read, text, chance.max(axis=-1), strict=True)):
             at = {"transform": ax.transAxes, "ha": "center", "family": "monospace"}
-            x, same = 0.38 + wide * place, char == true
-            box = {} if same else {"bbox": {"facecolor": "white", "edgecolor": WRONG, "pad": 2, "linewidth": 2}}
-            ax.text(
-                x, 1.035, char, fontsize=large, weight="bold", color=color if right else "black" if same else WRONG,
-                va="baseline", **at, **box,
+            x, same = 0.29 + wide * (place + 0.5), char == true
+            box = {} if same else {"bbox": {"facecolor": "white", "edgecolor": WRONG, "pad": 1.5, "linewidth": 2}}
+            ax.annotate(
+                char, (x, 1), (0, 10), xycoords="axes fraction", textcoords="offset points", ha="center",
+                family="monospace", fontsize=large, weight="bold",
+                color=color if right else "black" if same else WRONG, **box,
             )  # fmt: skip
             ax.text(x, -0.04, f"{share:.0%}", fontsize=min(9, 40 / len(read)), va="top", **at)
             if not right:
@@ -389,7 +390,7 @@ def show_reading(pictures: dict[str, np.ndarray], chance: np.ndarray, chars: str
     """
     wides = [max(1.25, np.asarray(picture).shape[1] / np.asarray(picture).shape[0]) for picture in pictures.values()]
     _, axes = plt.subplots(
-        1, len(pictures) + 1, figsize=(11, 2.9), gridspec_kw={"width_ratios": [*wides, 2.3]}, squeeze=False
+        1, len(pictures) + 1, figsize=(11, 3.1), gridspec_kw={"width_ratios": [*wides, 2.3]}, squeeze=False
     )
     for ax, (title, picture) in zip(axes.flat, pictures.items(), strict=False):
         show_picture(ax, picture)
@@ -421,4 +422,5 @@ def plot_chances(ax: Axes, chance: np.ndarray, chars: str = DIGITS) -> None:
     ax.set_xticks(range(len(shown)), [chars[label] for label in shown])
     ax.set_yticks(range(len(chance)), [f"place {place}" for place in range(len(chance))])
     ax.set_title(title, loc="center", fontsize=10.5)
+    ax.set_xlabel("character")
     ax.grid(False)

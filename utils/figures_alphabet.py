@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 
 from utils.captchas import DIGITS
 from utils.columns import BLANK, decode
-from utils.figures import RIGHT, WRONG, mark_chance, show_picture
+from utils.figures import RIGHT, WRONG, losses_on_a_log_axis, mark_chance, show_picture
 from utils.results import read_alphabets
 
 
@@ -36,7 +36,7 @@ def plot_measured_transfer(chance: float, folder: Path | None = None) -> None:
         print("Not measured yet: python -m benchmarks.transfer does it.")
         return
     counts = sorted({arm["captchas"] for arm in runs[0]["arms"]})
-    _, axes = plt.subplots(1, len(counts), figsize=(10, 3.4), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(1, len(counts), figsize=(10, 3.4), sharey=True, squeeze=False)
     for ax, count in zip(axes.flat, counts, strict=True):
         arms = {arm["start"]: arm for arm in runs[0]["arms"] if arm["captchas"] == count}
         names = {"transfer": "from the network for digits", "nothing": "from nothing"}
@@ -45,7 +45,7 @@ def plot_measured_transfer(chance: float, folder: Path | None = None) -> None:
         )
         ax.set_title(f"{count:,} captchas")
     axes[0, 0].set_ylabel("characters read right")
-    axes[0, 1 % len(counts)].legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2, fontsize=9.5)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
 
 
 def _draw_curves(ax: Axes, curves: dict[str, tuple[Sequence[int], Sequence[float]]], chance: float) -> None:
@@ -57,8 +57,8 @@ def _draw_curves(ax: Axes, curves: dict[str, tuple[Sequence[int], Sequence[float
     ax.set(xlabel="steps", ylim=(0, min(1.03, 1.15 * highest)))
 
 
-def plot_losses(single: Sequence[float], texts: Sequence[float], steps: int) -> None:
-    """The losses of both parts of a training: of single characters, and then of texts with CTC.
+def plot_column_losses(single: Sequence[float], texts: Sequence[float], steps: int) -> None:
+    """The losses of both parts of a training: of single characters, and then of texts with CTC, on logarithmic axes.
 
     Args:
         steps: how many steps each of the losses is the mean of.
@@ -68,7 +68,8 @@ def plot_losses(single: Sequence[float], texts: Sequence[float], steps: int) -> 
     start = 0
     for ax, (losses, title) in zip(axes, parts, strict=True):
         ax.plot(start + steps * np.arange(1, len(losses) + 1), losses, color=RIGHT, marker="o")
-        ax.set(title=title, xlabel="steps", ylabel="loss", ylim=(0, None))
+        ax.set(title=title, xlabel="steps", ylabel="loss")
+        losses_on_a_log_axis(ax, losses)
         start += steps * len(losses)
 
 

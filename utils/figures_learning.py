@@ -6,40 +6,41 @@ They draw into a new pyplot figure and return nothing, so that a notebook shows 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import PercentFormatter
 
 from utils.captchas import DIGITS
 from utils.figures import RIGHT, WRONG, mark_chance, show_picture
 
 PLAIN = "0.7"
+HALO = withStroke(linewidth=3, foreground="white")  # around a number that stands on a line
 
 
-def plot_logits(
-    image: np.ndarray, logits: np.ndarray, chances: np.ndarray, label: int, place: int, chars: str = DIGITS
-) -> None:
+def plot_logits(image: np.ndarray, logits: np.ndarray, chances: np.ndarray, label: int, place: int) -> None:
     """One captcha, the logits of one of its places, and the probabilities that softmax makes of them.
 
     Args:
         image: uint8 array of shape (height, width, 1).
         logits: of shape (classes,), as ``chances``.
-        label: the true character's place in ``chars``; its bars have another colour.
+        label: the true digit; its bars have another colour.
     """
     _, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 3.2), width_ratios=[1, 1.7, 1.7])
-    show_picture(left, image, f"place {place} holds {chars[label]}")
-    for ax, values, form in ((middle, logits, "{:.1f}"), (right, chances, "{:.2f}")):
-        colors = [RIGHT if char == label else PLAIN for char in range(len(values))]
+    show_picture(left, image, f"place {place} holds {label}")
+    for ax, values, form in ((middle, logits, ".1f"), (right, chances, ".2f")):
+        colors = [RIGHT if digit == label else PLAIN for digit in range(len(values))]
         bars = ax.bar(range(len(values)), values, color=colors)
-        for bar, value in zip(bars, values, strict=True):
-            side = "bottom" if value >= 0 else "top"
-            ax.text(bar.get_x() + 0.4, value, form.format(value), ha="center", va=side, fontsize=8.5)
+        said = [f"{value:{form}}".replace("-", "−") for value in values]  # a minus as on the axis
+        ax.bar_label(bars, said, padding=2, fontsize=10)
         ax.axhline(0, color="0.3", linewidth=1)
-        ax.set_xticks(range(len(values)), list(chars[: len(values)]))
-        ax.set_xlabel("character (blue: the true one)")
+        ax.set_xticks(range(len(values)))
+        ax.set_xlabel("digit (blue: the true one)")
         ax.grid(axis="x", visible=False)
         ax.margins(y=0.12)
     middle.set_title(f"{len(logits)} logits: any numbers")
@@ -69,24 +70,29 @@ def plot_minus_log(points: Mapping[str, float]) -> None:
 
 
 def plot_descent(loss: Callable[[np.ndarray], np.ndarray], paths: Mapping[str, Sequence[float]]) -> None:
-    """One panel for each path: the curve of the loss, and the places of one weight on it, numbered step by step."""
+    """One panel for each path: the curve of the loss, and the places of one weight on it, numbered step by step.
+
+    A number that would stand on another one is left out.
+    """
     _, axes = plt.subplots(1, len(paths), figsize=(11, 3.5), sharey=True, squeeze=False)
     every = np.array([place for path in paths.values() for place in path])
     weights = np.linspace(every.min() - 0.7, every.max() + 0.7, 300)
     top = float(max(loss(weights)))
+    scale = np.array([230 / np.ptp(weights), 180 / top])  # points on the paper, about
     for ax, (title, path) in zip(axes.flat, paths.items(), strict=True):
         path = np.array(path)
         ax.plot(weights, loss(weights), color="0.6")
         ax.plot(path, loss(path), "o-", color=RIGHT, linewidth=1.2, markersize=6)
-        labelled: list[float] = []
+        spots = np.column_stack([path, loss(path)]) * scale
+        labelled: list[int] = []
         for number in (0, len(path) - 1, *range(1, len(path) - 1)):
-            if all(abs(path[number] - place) > 0.07 * np.ptp(weights) for place in labelled):
-                labelled.append(path[number])
+            if all(np.hypot(*(spots[number] - spots[other])) > 16 for other in labelled):
+                labelled.append(number)
                 back = path[number] - path[number - 1] if number else path[0] - path[1]
                 side = 9 if back > 0 else -9  # away from the point before
                 ax.annotate(
                     f"{number}", (path[number], loss(path[number])), (side, 2), textcoords="offset points",
-                    ha="left" if side > 0 else "right", color=RIGHT, weight="bold",
+                    ha="left" if side > 0 else "right", color=RIGHT, weight="bold", path_effects=[HALO],
                 )  # fmt: skip
         ax.set(title=title, xlabel="weight w", ylim=(-0.05 * top, 1.05 * top))
     axes.flat[0].set_ylabel("loss")
@@ -109,15 +115,15 @@ def plot_probability_maps(maps: Mapping[str, np.ndarray], text: str, chars: str 
         for place, char in enumerate(text):
             left = chars.index(char) - 0.5
             ax.add_patch(Rectangle((left, place - 0.5), 1, 1, fill=False, edgecolor=WRONG, linewidth=2.5))
-        ax.set(title=title, xlabel="character")
+        ax.set(title=f"{title}, in %" if few else title, xlabel="character")
         ax.set_xticks(range(len(chars)), list(chars), fontsize=None if few else 6)
         ax.set_yticks(range(len(text)), [f"place {place}" for place in range(len(text))])
         ax.grid(False)
 
 
-def _mark_guessing(ax: Axes, classes: int) -> None:
+def _mark_guessing(ax: Axes, classes: int, until: float = 1.0) -> None:
     """Draw the loss of a network that gives every character the same probability."""
-    mark_chance(ax, np.log(classes), f"guessing: ln {classes} = {np.log(classes):.2f}")
+    mark_chance(ax, np.log(classes), f"guessing: ln {classes} = {np.log(classes):.2f}", until)
 
 
 def running_mean(values: Sequence[float], width: int = 10) -> np.ndarray:
@@ -176,11 +182,16 @@ def plot_activations(kinds: Mapping[str, Mapping[str, np.ndarray]]) -> None:
             values = differences[layer]
             counts, edges = np.histogram(values, bins=41, range=(-reach, reach))
             ax.stairs(counts / counts.max(), edges, fill=True, color=color)
-            ax.set(title=f"{layer}: {values.std():.2g}", xlim=(-reach, reach), yticks=[])
-            ax.tick_params(labelsize=8)
-            ax.title.set_fontsize(10)
+            ax.set(title=f"{layer}: {_two_digits(values.std())}", xlim=(-reach, reach), yticks=[])
+            ax.tick_params(labelsize=10)
             ax.grid(False)
-        axes[row, 0].set_ylabel(kind, fontsize=10)
+        axes[row, 0].set_ylabel(fill(kind, 16), fontsize=11)
+    figure.supxlabel("difference from the mean of all captchas", fontsize=11)
+
+
+def _two_digits(value: float) -> str:
+    """A number with two digits from the first that is not zero, and without an exponent."""
+    return f"{Decimal(f'{value:.1e}'):f}"
 
 
 def plot_parting(
@@ -192,12 +203,13 @@ def plot_parting(
         ax.plot(steps, losses, marker=marker, color=color)
         ax.annotate(
             f"{name} {losses[-1]:.2f}", (steps[-1], losses[-1]), (9, 0), textcoords="offset points", va="center",
-            color=color, weight="bold", bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
+            color=color, weight="bold",
         )  # fmt: skip
-    _mark_guessing(ax, classes)
+    room = 1.3  # on the right, for the names
+    _mark_guessing(ax, classes, 1 / room)
     ax.set(title=title, xlabel="step", ylabel="loss")
-    ax.set(xlim=(0, steps[-1] * 1.3), ylim=(-0.1, None))
-    ax.set_xticks([tick for tick in ax.get_xticks() if tick <= steps[-1]])  # the room on the right is for the names
+    ax.set(xlim=(0, steps[-1] * room), ylim=(-0.1, None))
+    ax.set_xticks([tick for tick in ax.get_xticks() if tick <= steps[-1]])
     ax.legend(loc="lower left")
 
 

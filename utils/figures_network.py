@@ -13,10 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 
-from utils.captchas import DIGITS
 from utils.figures import RIGHT, WRONG
 
 SIGNED = LinearSegmentedColormap.from_list("signed", [WRONG, "white", RIGHT])  # below zero, zero, above zero
+ACROSS = 8  # maps or filters side by side
 
 
 # Notebook 03
@@ -33,12 +33,12 @@ def show_map(ax: Axes, values: np.ndarray, title: str = "", most: float | None =
     ax.imshow(values, cmap=SIGNED, vmin=-most, vmax=most, interpolation="nearest")
     if numbers:
         for (row, column), value in np.ndenumerate(values):
-            color = "white" if abs(value) > 0.65 * most else "black"
+            color = "white" if abs(value) > 0.85 * most else "black"
             ax.text(column, row, f"{value:{numbers}}", ha="center", va="center", color=color, fontsize=10)
     _bare(ax, title)
 
 
-def plot_patch(raw: np.ndarray, seen: np.ndarray, down: int, right: int, side: int = 8) -> None:
+def plot_patch(raw: np.ndarray, seen: np.ndarray, down: int, right: int) -> None:
     """A captcha as it is, the same as the network sees it, and the numbers of one small square of it.
 
     Args:
@@ -46,13 +46,14 @@ def plot_patch(raw: np.ndarray, seen: np.ndarray, down: int, right: int, side: i
         seen: the same picture scaled, float of shape (height, width).
         down, right: the upper left corner of the square.
     """
+    side = 8  # of the square
     _, axes = plt.subplots(1, 3, figsize=(10.5, 3.9), width_ratios=(1, 1, 1.15))
     axes[0].imshow(raw, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     _bare(axes[0], f"raw: {raw.min()} to {raw.max()}")
     axes[1].imshow(seen, cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
     _bare(axes[1], f"as the network sees it: {seen.min():.2f} to {seen.max():.2f}")
     for ax in axes[:2]:
-        ax.add_patch(_frame(right, down, side, side, WRONG))
+        ax.add_patch(_frame(right, down, side))
     square = seen[down : down + side, right : right + side]
     axes[2].imshow(square, cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
     for (row, column), value in np.ndenumerate(square):
@@ -70,10 +71,10 @@ def plot_product(patch: np.ndarray, weights: np.ndarray) -> None:
     axes[0].imshow(patch, cmap="gray", vmin=-1, vmax=1)
     for (row, column), value in np.ndenumerate(patch):
         color = "white" if value < 0.2 else "black"
-        axes[0].text(column, row, f"{value:.2f}", ha="center", va="center", color=color)
+        axes[0].text(column, row, f"{value:.3f}", ha="center", va="center", color=color)
     _bare(axes[0], "nine pixels")
     show_map(axes[1], weights, "times nine weights", numbers="g")
-    show_map(axes[2], patch * weights, f"nine products, sum {np.sum(patch * weights):.2f}", numbers=".2f")
+    show_map(axes[2], patch * weights, f"nine products, sum {np.sum(patch * weights):.3f}", numbers=".3f")
     for ax, sign in zip(axes, ("", "×", "="), strict=True):
         ax.text(-0.15, 0.5, sign, transform=ax.transAxes, ha="center", va="center", fontsize=20)
 
@@ -96,7 +97,7 @@ def plot_maps(maps: Mapping[str, np.ndarray], columns: int = 3) -> None:
         show_map(ax, values, f"{name}, {_sides(values)}")
 
 
-def plot_learning(filters: Mapping[str, np.ndarray], known: np.ndarray) -> None:
+def plot_learnt_filter(filters: Mapping[str, np.ndarray], known: np.ndarray) -> None:
     """One filter at several moments of its training, and beside them the filter that it should become."""
     figure, axes = plt.subplots(1, len(filters) + 1, figsize=(11, 2.6))
     figure.get_layout_engine().set(wspace=0.06)
@@ -108,7 +109,7 @@ def plot_learning(filters: Mapping[str, np.ndarray], known: np.ndarray) -> None:
         side.set(color="black", linewidth=2)
 
 
-def plot_layers(
+def plot_alexnet(
     picture: np.ndarray, shapes: Mapping[str, tuple[int, ...]], weights: Mapping[str, int], work: Mapping[str, int]
 ) -> None:
     """The layers from left to right, and below each what it has to store and what it has to calculate.
@@ -143,7 +144,7 @@ def plot_layers(
     ax.set(xlim=(-4, left), ylim=(-205, 116), aspect="equal")
     ax.axis("off")
     for bars, counts, title in zip(
-        below, (weights, work), ("share of\nall weights", "share of all\nwork"), strict=True
+        below, (weights, work), ("share of\nall weights", "share of\nall work"), strict=True
     ):
         for name, count in counts.items():
             share = count / sum(counts.values())
@@ -164,18 +165,18 @@ def _color(name: str) -> str:
     return RIGHT if name.startswith("conv") else "0.55" if name.startswith("pool") else WRONG
 
 
-def plot_feature_maps(maps: Mapping[str, np.ndarray], columns: int = 8) -> None:
-    """One row for each layer: some of its feature maps, each from its lowest to its highest number.
+def plot_feature_maps(maps: Mapping[str, np.ndarray]) -> None:
+    """One row for each layer: eight of its feature maps, each from its lowest to its highest number.
 
     Args:
         maps: for each layer, float array of shape (height, width, channels).
     """
-    figure, axes = plt.subplots(len(maps), columns, figsize=(10.5, 1.5 * len(maps)), squeeze=False)
+    figure, axes = plt.subplots(len(maps), ACROSS, figsize=(10.5, 1.5 * len(maps)), squeeze=False)
     figure.get_layout_engine().set(wspace=0.03, hspace=0.04)
     channels = 0
     for row, (name, values) in zip(axes, maps.items(), strict=True):
         if values.shape[2] != channels:  # else the same ones again, so that pooling can be compared
-            channels, chosen = values.shape[2], _different(values, columns)
+            channels, chosen = values.shape[2], _different(values, ACROSS)
         for ax, channel in zip(row, chosen, strict=True):
             ax.imshow(values[..., channel], cmap="gray", interpolation="nearest")
             _bare(ax)
@@ -205,31 +206,13 @@ def plot_fields(seen: np.ndarray, centre: tuple[int, int], fields: Mapping[str, 
         rows, columns = slice(max(top, 0), top + side), slice(max(left, 0), left + side)
         inside[rows, columns] = seen[rows, columns]
         ax.imshow(inside, cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
-        ax.add_patch(_frame(left, top, side, side, WRONG))
+        ax.add_patch(_frame(left, top, side))
         ax.set(xlim=(-0.5, seen.shape[1] - 0.5), ylim=(seen.shape[0] - 0.5, -0.5))
         _bare(ax, f"a number in {name}: {side} x {side} pixels")
 
 
-def plot_chances(seen: np.ndarray, chances: np.ndarray, chars: str = DIGITS) -> None:
-    """A captcha, and the probability of each character at each of its places, as a map with its numbers."""
-    _, axes = plt.subplots(1, 2, figsize=(10.5, 3), width_ratios=(1, 2.9))
-    axes[0].imshow(seen, cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
-    _bare(axes[0], "the captcha, scaled")
-    ax = axes[1]
-    ax.imshow(chances, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    for (place, char), chance in np.ndenumerate(chances):
-        color = "white" if chance > 0.5 else "0.35"
-        said = f"{chance:.0%}" if chance >= 0.005 else "0"
-        ax.text(char, place, said, ha="center", va="center", color=color, fontsize=10)
-    ax.set_xticks(range(len(chars)), list(chars))
-    ax.set_yticks(range(len(chances)), [f"place {place}" for place in range(len(chances))])
-    ax.set(title="probability of each character at each place")
-    ax.tick_params(length=0)
-    ax.grid(False)
-
-
-def plot_filters(filters: Mapping[str, np.ndarray], columns: int = 8, most: int = 64) -> None:
-    """All filters of a first layer, at several moments or of several networks, each group in one square.
+def plot_filters(filters: Mapping[str, np.ndarray]) -> None:
+    """Up to 64 filters of a first layer, at several moments or of several networks, each group in one square.
 
     Args:
         filters: for each title, float array of shape (side, side, 1, count). Each filter is shown from its darkest to
@@ -239,12 +222,12 @@ def plot_filters(filters: Mapping[str, np.ndarray], columns: int = 8, most: int 
     figure, axes = plt.subplots(1, len(filters), figsize=(width * len(filters), width + 0.2), squeeze=False)
     figure.get_layout_engine().set(wspace=0.08)
     for ax, (name, values) in zip(axes[0], filters.items(), strict=True):
-        side, count = values.shape[0], min(values.shape[3], most)
-        rows = -(-count // columns)
-        sheet = np.ones((rows * (side + 2) - 2, columns * (side + 2) - 2))
+        side, count = values.shape[0], min(values.shape[3], ACROSS**2)
+        rows = -(-count // ACROSS)
+        sheet = np.ones((rows * (side + 2) - 2, ACROSS * (side + 2) - 2))
         for number in range(count):
             one = values[:, :, 0, number]
-            top, left = (place * (side + 2) for place in divmod(number, columns))
+            top, left = (place * (side + 2) for place in divmod(number, ACROSS))
             sheet[top : top + side, left : left + side] = (one - one.min()) / max(float(np.ptp(one)), 1e-9)
         ax.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         _bare(ax, name)
@@ -261,8 +244,8 @@ def _bare(ax: Axes, title: str = "") -> None:
         side.set(visible=True, color="0.8")
 
 
-def _frame(left: float, top: float, wide: float, high: float, color: str, width: float = 2.0) -> Rectangle:
-    return Rectangle((left - 0.5, top - 0.5), wide, high, fill=False, edgecolor=color, linewidth=width)
+def _frame(left: float, top: float, side: float) -> Rectangle:
+    return Rectangle((left - 0.5, top - 0.5), side, side, fill=False, edgecolor=WRONG, linewidth=2)
 
 
 def _sides(values: np.ndarray) -> str:

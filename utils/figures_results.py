@@ -102,14 +102,14 @@ def plot_field(places: Sequence[Place]) -> None:
         if some:
             ax.plot([], [], marker, color=color, label=label)
     costs = [place.tflop for place in places if place.tflop] or [1.0]
-    errors = [place.error for place in places] or [1.0]
     ax.set_xlim(min(costs) / 3, max(costs) * 2)
-    ax.set_ylim(min([place.low for place in places] or [0.5]) / 1.3, max(max(errors) * 1.6, 1.1))
+    ax.set_ylim(min([place.low for place in places] or [0.5]) / 1.3, 1.1)
     for place in places:
         if not place.tflop:
             ax.axhline(place.error, color=WRONG, linestyle="--", linewidth=1.5)
     _label_apart(ax, places)
-    ax.set_xticks([cost for cost in (10, 20, 50, 100, 200, 500, 1000) if min(costs) / 3 < cost < max(costs) * 2])
+    low, high = ax.get_xlim()
+    ax.set_xticks([cost for cost in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if low < cost < high])
     ax.xaxis.set_major_formatter(FuncFormatter(lambda cost, _: f"{cost:,.0f}"))
     ax.xaxis.set_minor_locator(NullLocator())
     _percent_ticks(ax.yaxis)
@@ -233,14 +233,14 @@ def plot_speed(names: Sequence[str], measured: Sequence[float], limits: Sequence
     ax.plot(limits, range(len(names)), "|", color=WRONG, markersize=22, markeredgewidth=3, label="limit")
     right = max([*measured, *limits])
     for row, (value, limit) in enumerate(zip(measured, limits, strict=True)):
-        ax.text(
-            max(value, limit) + 0.02 * right, row, f"{value:,.0f} of {limit:,.0f}, {value / limit:.0%}", va="center"
-        )
+        digits = 1 if min(value, limit) < 100 else 0
+        said = f"{value:,.{digits}f} of {limit:,.{digits}f}, {value / limit:.0%}"
+        ax.text(max(value, limit) + 0.02 * right, row, said, va="center")
     ax.set(title="Measured speed, and the most that the machine could do", xlabel=unit)
     ax.set_xlim(0, 1.35 * right)
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
-    ax.legend(loc="upper right")
+    ax.legend(loc="upper right", markerscale=0.5)
 
 
 # Notebook 08
@@ -302,17 +302,19 @@ def plot_calibration(found: Calibration) -> None:
     intervals = np.array([wilson_interval(found.right[row], found.total[row]) for row in there])
     bars = np.abs(intervals.T - shares)
     ax.errorbar(found.confidence[there], shares, bars, fmt="o", color=RIGHT, capsize=4, markersize=7, label="network")
-    edges = [f"{100 * row / bins:.0f}-{100 * (row + 1) / bins:.0f}%" for row in range(bins)]
-    said = [f"{edge}\n({total:,})" for edge, total in zip(edges, found.total, strict=True)]
-    ax.set_xticks((np.arange(bins) + 0.5) / bins, said, fontsize=9)
-    ax.set(title="Is it right as often as it is confident?", xlabel="confidence (number of captchas)")
+    borders = np.arange(bins + 1) / bins
+    ax.set_xticks(borders, [f"{border:.0%}" for border in borders])
+    ax.set_xticks(borders[:-1] + 0.5 / bins, [f"({total:,})" for total in found.total], minor=True, fontsize=9.5)
+    ax.tick_params(axis="x", which="minor", length=0, pad=20)
+    ax.set(title="Is it right as often as it is confident?", xlabel="confidence (in each bin: number of captchas)")
     ax.set(ylabel="read whole", xlim=(0, 1.02), ylim=(-0.03, 1.03))
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     ax.legend(fontsize=9.5, loc="upper left")
 
 
-def plot_refusing(answered: np.ndarray, accuracy: np.ndarray, most: float = 0.3) -> None:
-    """Error rate of the answers against the share that is refused, up to ``most``, from `utils.scores.refusing`."""
+def plot_refusing(answered: np.ndarray, accuracy: np.ndarray) -> None:
+    """Error rate of the answers against the share that is refused, up to 30 %, from `utils.scores.refusing`."""
+    most = 0.3
     shown = answered >= 1 - most
     _, ax = plt.subplots(figsize=(8, 3.2))
     ax.plot(1 - answered[shown], 1 - accuracy[shown], color=RIGHT)
@@ -364,8 +366,8 @@ def plot_centres(digits: np.ndarray, looking: np.ndarray) -> None:
         ax.plot(digits[:, place], looking[:, place], marker, markersize=5, alpha=0.6, label=label)
     ax.set(
         title="Does output k look at character k?",
-        xlabel="column of the character",
-        ylabel="column where the output looks",
+        xlabel="where the character is, share of the width",
+        ylabel="where the output looks, share of the width",
     )
     ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
     for axis in (ax.xaxis, ax.yaxis):
@@ -376,7 +378,7 @@ def plot_centres(digits: np.ndarray, looking: np.ndarray) -> None:
 # Notebook 09
 
 
-def plot_claims(scores: dict[str, dict[str, float]], classes: int = len(DIGITS)) -> None:
+def plot_claims(scores: dict[str, dict[str, float]]) -> None:
     """Two scores of one network side by side: what is claimed, and what is true, with chance drawn in.
 
     Args:
@@ -392,7 +394,7 @@ def plot_claims(scores: dict[str, dict[str, float]], classes: int = len(DIGITS))
             at, [score[name] for name in names], 0.4, color=color, hatch=hatch, edgecolor="white", label=label
         )
         ax.bar_label(bars, fmt="{:.1%}", padding=4, fontsize=9.5, bbox=PAPER)
-    ax.axvline(1 / classes, color="0.4", linestyle="--", linewidth=1.5, label="chance of one digit", zorder=1)
+    ax.axvline(1 / len(DIGITS), color="0.4", linestyle="--", linewidth=1.5, label="chance of one digit", zorder=1)
     ax.set_yticks(rows, [name.removeprefix("test_").replace("whole", "whole captcha") for name in names])
     ax.set(title="One network, two scores", xlabel="accuracy", xlim=(0, 1.1))
     ax.xaxis.set_major_formatter(PercentFormatter(1))

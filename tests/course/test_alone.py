@@ -96,7 +96,8 @@ def results(nb, again: bool = False) -> list[str]:
     seeded = [
         cell
         for cell in code_cells(nb)
-        if "unseeded" not in cell.metadata.get("tags", []) and not re.search(r"LiveCurves\(|plot_times\(", cell.source)
+        if "unseeded" not in cell.metadata.get("tags", [])
+        and not re.search(r"(LiveCurves|plot_times|plot_speed_ups)\(", cell.source)
     ]
     pictures = [output.get("data", {}).get("image/png") for cell in seeded for output in cell.outputs]
     lines = [line for line in text.splitlines() if not WHAT_WAS_THERE.match(line)]

@@ -73,6 +73,10 @@ def test_right_and_wrong_are_told_apart_without_colour():
     boxed = [text.get_text() for text in wrong.texts if text.get_bbox_patch()]
     assert boxed == ["4"]  # the wrong digit, and no other
     assert wrong.spines["left"].get_linewidth() > right.spines["left"].get_linewidth()
+    plt.gcf().canvas.draw()
+    (box,) = (text.get_bbox_patch() for text in wrong.texts if text.get_bbox_patch())
+    frame = wrong.get_window_extent().y1 + wrong.spines["left"].get_linewidth() / 2 * 100 / 72
+    assert box.get_window_extent().y0 - 100 / 72 > frame  # the box does not touch the frame
 
 
 def test_the_map_of_probabilities_frames_what_is_read():
@@ -165,7 +169,7 @@ def test_speed_and_memory_are_drawn_against_the_size_of_the_data_set():
 
 def test_speed_is_drawn_beside_its_limit():
     figures_results.plot_speed(["a", "b"], [80.0, 10.0], [100.0, 5.0], "pictures/s")
-    assert texts_of(plt.gca()) == ["80 of 100, 80%", "10 of 5, 200%"]
+    assert texts_of(plt.gca()) == ["80.0 of 100.0, 80%", "10.0 of 5.0, 200%"]
 
 
 def test_right_readings_do_not_drown_the_mistakes():
@@ -196,7 +200,8 @@ def test_calibration_is_drawn_against_the_diagonal():
     ax = plt.gca()
     points = ax.containers[0][0]
     assert points.get_xdata().tolist() == pytest.approx([0.25, 0.95]) and points.get_ydata().tolist() == [0.5, 1]
-    assert [label.get_text() for label in ax.get_xticklabels()][2] == "20-30%\n(2)"
+    assert [label.get_text() for label in ax.get_xticklabels()][2] == "20%"  # at the border of two bins
+    assert [label.get_text() for label in ax.get_xticklabels(minor=True)][2] == "(2)"
 
 
 def test_refusing_is_drawn_as_errors_of_the_others():
@@ -271,7 +276,9 @@ def test_durations(seconds, text):
 
 
 def test_workers_and_shuffles_can_be_drawn_in_a_single_panel():
-    figures_workers.plot_times({"one": {"1 Gbit/s": np.arange(1, 9)}}, np.arange(1, 9), (2, 1.8))
+    figures_workers.plot_speed_ups({"one": {"1 Gbit/s": np.arange(1, 9)}}, np.arange(1, 9), (2, 1.8))
+    said = [text.get_text() for text in plt.gca().get_legend().get_texts()]
+    assert said == ["ideal", "predicted, 1 Gbit/s", "measured here"]
     figures_workers.plot_shuffles({200: np.arange(1000)})
     assert len(plt.get_fignums()) == 2 and all(len(plt.figure(number).axes) == 1 for number in plt.get_fignums())
 

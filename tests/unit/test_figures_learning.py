@@ -25,7 +25,7 @@ def test_the_true_digit_has_a_colour_of_its_own():
     logits = np.array([2.0, -1.0, 0.5])
     figures_learning.plot_logits(np.zeros((6, 16, 1), np.uint8), logits, np.array([0.7, 0.1, 0.2]), 2, 0)
     _, middle, right = plt.gcf().axes
-    assert said(middle) == ["2.0", "-1.0", "0.5"] and said(right) == ["0.70", "0.10", "0.20"]
+    assert said(middle) == ["2.0", "−1.0", "0.5"] and said(right) == ["0.70", "0.10", "0.20"]
     for ax in (middle, right):
         colors = [bar.get_facecolor() for bar in ax.patches]
         assert colors[0] == colors[1] != colors[2]
@@ -37,16 +37,17 @@ def test_the_points_of_a_loss_are_named():
 
 
 def test_steps_are_numbered_unless_they_are_crowded():
-    paths = {"far": [5.0, 2.0, -4.0], "near": [5.0, 4.99, 4.98, 4.9]}
+    paths = {"far": [5.0, 2.0, -4.0], "near": [5.0, 4.99, 4.98, 4.9], "above": [5.0, -1.3, 5.5, -1.8]}
     figures_learning.plot_descent(lambda w: (w - 2) ** 2, paths)
-    far, near = plt.gcf().axes
+    far, near, above = plt.gcf().axes
     assert sorted(said(far)) == ["0", "1", "2"] and said(near) == ["0"]
+    assert sorted(said(above)) == ["0", "1", "2", "3"]  # nearly the same weight, but another loss
 
 
 def test_the_true_digits_are_framed():
     figures_learning.plot_probability_maps({"before": np.full((4, 10), 0.1)}, "2026")
     ax = plt.gca()
-    assert said(ax) == ["10"] * 40
+    assert said(ax) == ["10"] * 40 and ax.get_title("left") == "before, in %"
     assert [frame.get_xy() for frame in ax.patches] == [(1.5, -0.5), (-0.5, 0.5), (1.5, 1.5), (5.5, 2.5)]
 
 
@@ -63,6 +64,8 @@ def test_guessing_is_drawn_beside_the_losses():
     ]
     figures_learning.plot_parting([10, 20], {"training": [2.0, 0.1], "validation": [2.2, 2.4]}, "Loss")
     assert said(plt.gca()) == ["training 0.10", "validation 2.40"]
+    guessing = plt.gca().lines[-1]  # ends before the names
+    assert guessing.get_xdata()[-1] * plt.gca().get_xlim()[1] == pytest.approx(20)
 
 
 def test_the_lowest_rate_is_marked():
@@ -78,7 +81,7 @@ def test_each_layer_says_its_spread():
         "with": {"conv1": differences} | {"fc7": differences},
     }
     figures_learning.plot_activations(kinds)
-    assert [ax.get_title("left") for ax in plt.gcf().axes] == ["conv1: 1", "fc7: 0.001", "conv1: 1", "fc7: 1"]
+    assert [ax.get_title("left") for ax in plt.gcf().axes] == ["conv1: 1.0", "fc7: 0.0010", "conv1: 1.0", "fc7: 1.0"]
 
 
 def test_the_three_sets_say_what_they_decide():
