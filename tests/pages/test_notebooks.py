@@ -202,6 +202,16 @@ IN_CELLS = {
 }
 
 
+def test_every_public_name_stands_for_one_function():
+    names = [
+        found
+        for path in (REPO / "utils").glob("*.py")
+        for found in definitions(path.read_text(encoding="utf-8"))
+        if found != "main" and not found.startswith("_")
+    ]
+    assert len(names) > 100 and sorted(names) == sorted(set(names))
+
+
 @pytest.mark.parametrize("number", IN_CELLS)
 def test_the_code_of_a_lesson_stands_in_its_cells(number):
     path = next(path for path in NOTEBOOKS if path.name.startswith(number))
