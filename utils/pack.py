@@ -20,7 +20,7 @@ PYTHONS = ("3.11", "3.12", "3.13")
 # What pip calls the machines of a system, and what the markers in requirements.lock are to find there.
 SYSTEMS = {
     "windows": (["win_amd64"], {"sys_platform": "win32", "os_name": "nt", "platform_system": "Windows"}),
-    "mac": (["macosx_14_0_arm64"], {"sys_platform": "darwin", "os_name": "posix", "platform_system": "Darwin"}),
+    "mac": (["macosx_12_0_arm64"], {"sys_platform": "darwin", "os_name": "posix", "platform_system": "Darwin"}),
     "linux": (
         ["manylinux2014_x86_64", *(f"manylinux_2_{minor}_x86_64" for minor in range(17, 35))],
         {"sys_platform": "linux", "os_name": "posix", "platform_system": "Linux"},
@@ -54,12 +54,18 @@ def download_commands(machine: str | None = None, wheels: Path = WHEELS) -> list
         return [command + locked({})]
     system, python = machine.split("-")
     tags, markers = SYSTEMS[system]
-    command += ["--python-version", python, *(part for tag in tags for part in ("--platform", tag))]
+    command += [part for tag in tags for part in ("--platform", tag)]
     late, early = (
-        locked(markers | {"python_version": python, "python_full_version": f"{python}.{patch}"}) for patch in (99, 0)
+        f"{python}.99",
+        f"{python}.0",
+    )  # pip takes a plain "3.11" for 3.11.0, and refuses what needs a later one
+    packages, for_early = (
+        locked(markers | {"python_version": python, "python_full_version": release}) for release in (late, early)
     )
-    more = [package for package in early if package not in late]
-    return [command + late] + [command + more] * bool(more)
+    calls = [[*command, "--python-version", late, *packages]]
+    if more := [package for package in for_early if package not in packages]:
+        calls.append([*command, "--python-version", early, *more])
+    return calls
 
 
 def this_machine() -> str:
