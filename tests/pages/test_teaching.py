@@ -125,6 +125,8 @@ def test_commands_exist(path):
 FOREIGN = (
     *("No module named", "No matching distribution found", "NameError:", "Your local changes", "Error displaying"),
     *("ensurepip is", "running scripts is disabled", "Python was not found", "DLL load failed", "No such file"),
+    *("No rule to make", "Could not open requirements", "make: command not found"),
+    *("appears to have died", "Server Connection Error"),
 )
 
 
