@@ -8,6 +8,7 @@ import base64
 import codecs
 import hashlib
 import io
+import logging
 import os
 import sys
 import time
@@ -104,6 +105,7 @@ class _Engine(NBClientEngine):
 
 
 papermill_engines.register("captcha-course", _Engine)
+logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of a default that holds a "=", and all goes well
 
 
 def defaults(notebook: Path) -> dict[str, object]:

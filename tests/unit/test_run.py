@@ -177,6 +177,15 @@ def test_what_is_passed_on(capsys, monkeypatch, tmp_path):
     }  # fmt: skip
 
 
+def test_a_default_that_holds_an_equals_sign_brings_no_warning(tmp_path, caplog):
+    given = new_code_cell('own_chars = "+="  # an alphabet', metadata={"tags": ["parameters"]})
+    cells = [given, new_code_cell("print(own_chars)")]
+    nbformat.write(new_notebook(cells=cells, metadata=KERNEL), tmp_path / "01-toy.ipynb")
+    run_notebook(tmp_path / "01-toy.ipynb", tmp_path / "out.ipynb", {"own_chars": "-="}, bars=False)
+    assert printed(tmp_path / "out.ipynb")[0] == "-=\n"
+    assert caplog.text == ""
+
+
 def test_the_parameters_of_a_notebook_are_literals(tmp_path):
     assert defaults(toy(tmp_path)) == {"seed": 0, "learning_rate": 0.1}
     (tmp_path / "a.ipynb").write_text("{")
