@@ -264,6 +264,9 @@ def test_endless_drawings_come_never_again():
     for epoch in range(3):
         said = wanted[4 * epoch : 4 * epoch + 4]
         assert len({text for text, _ in said} & {*texts}) == 4 and {seed for _, seed in said} == {f"endless 0 {epoch}"}
+    images = np.concatenate([some for some, _ in fresh_captchas(wanted, SIZE, 2)])
+    assert len({image.tobytes() for image in images}) == 12
+    assert np.array_equal(images[0, ..., 0], gray(draw_captcha(wanted[0][0], "endless 0 0"), SIZE))
 
 
 def test_each_attempt_changes_the_pictures_as_it_says():
