@@ -38,10 +38,14 @@ DRAWN_WITH = ("fresh 2", "fresh 3")
 
 def score(right: np.ndarray) -> dict[str, float]:
     """Accuracy of each place and of the whole captcha, from `utils.scores.right_places`."""
-    whole = int(right.all(axis=1).sum())
-    low, high = wilson_interval(whole, len(right))
     places = {f"digit_{place}": float(share) for place, share in enumerate(right.mean(axis=0))}
-    return {"captchas": len(right), "whole": whole / len(right), "low": low, "high": high} | places
+    return share_of(right.all(axis=1)) | places
+
+
+def share_of(right: np.ndarray) -> dict[str, float]:
+    """The share of captchas read whole, with its 95 % interval; ``right`` is a bool array of shape (captchas,)."""
+    low, high = wilson_interval(int(right.sum()), len(right))
+    return {"captchas": len(right), "whole": float(right.mean()), "low": low, "high": high}
 
 
 def train_and_score(
@@ -223,21 +227,35 @@ def earlier(name: str, values: dict[str, object], folder: Path | None = None) ->
 
 
 def save(
-    name: str, values: dict[str, object], result: dict[str, object], folder: Path | None = None
+    name: str,
+    values: dict[str, object],
+    result: dict[str, object],
+    folder: Path | None = None,
+    about: dict[str, str] | None = None,
 ) -> dict[str, object]:
     """Add the result of one seed to the recipe's file, in the place of an older one, and to tables and picture.
 
     Results of the same recipe with other values are dropped: they are of another recipe now. Returns the result, with
-    the commit, and what a matrix product reached at the time, since the same machine is not as fast every day.
+    the commit, and what a matrix product reached at the time, since the same machine is not as fast every day. A model
+    that was only scored again keeps those of its training.
+
+    Args:
+        about: what the file also says, in words that may change.
     """
     path = (folder or RESULTS) / f"{name}.json"
     git, command = shutil.which("git"), ["rev-parse", "--short", "HEAD"]
     commit = subprocess.run([git, *command], cwd=REPO, capture_output=True, text=True).stdout.strip() if git else ""
     speed, _ = best_product(fastest_dtype().removeprefix("mixed_"), (4096, 4096, 4096))
-    about = {"commit": commit, "gflops": round(speed), "machine": machine()}
-    runs, result = earlier(name, values, folder), result | about
-    runs = sorted([run for run in runs if run["seed"] != result["seed"]] + [result], key=lambda run: run["seed"])
-    write_json(path, {"name": name, "parameters": values, "runs": runs})
+    trained = {"commit": commit, "gflops": round(speed), "machine": machine()}
+    others = []
+    for run in earlier(name, values, folder):
+        if run["seed"] != result["seed"]:
+            others.append(run)
+        elif run.get("minutes", 0) == result.get("minutes"):
+            trained = {key: run[key] for key in trained if key in run}
+    result |= trained
+    runs = sorted([*others, result], key=lambda run: run["seed"])
+    write_json(path, {"name": name, "parameters": values} | ({"about": about} if about else {}) | {"runs": runs})
     if path.parent in (results.RESULTS, results.PEERS, results.ALPHABETS):  # not while this is tested
         numbers.update([PAGE, field.PAGE], numbers.result_tables())
         field.draw()

@@ -6,7 +6,17 @@ so it is scored again, into ``results/catch-up.json``.
 
 from __future__ import annotations
 
-from benchmarks.accuracy import earlier, known_parameters, read_recipe, report, save, score_model, train_and_score
+from benchmarks.accuracy import (
+    DRAWN_WITH,
+    earlier,
+    known_parameters,
+    read_recipe,
+    report,
+    save,
+    score_model,
+    train_and_score,
+)
+from benchmarks.bench import size_of
 from utils.captchas import find_captchas, text_of
 from utils.files import REPO, read_json, shown, write_json
 from utils.machine import machine
@@ -25,14 +35,14 @@ def main() -> None:
     values = known_parameters() | read_recipe("catch-up")
     earlier("catch-up", values)  # a damaged file is told before the training
     report("catch-up", save("catch-up", values, train_and_score(values, 0, WORKSPACE)))
-    folders, size = open_workspace(WORKSPACE), (values["image_height"], values["image_width"])
+    folders, size = open_workspace(WORKSPACE), size_of(values)
     records = read_json(folders.records / SETTINGS)
     save_compact(load_model(folders.model / MODEL, size), CATCH_UP, records)
     model, _ = load_compact(CATCH_UP, size)
     used = [text_of(path) for path in find_captchas(folders.captchas)]
     scores = score_model(model, *read_records(folders.records, "test", size), used)
     megabytes = round(CATCH_UP.stat().st_size / 1e6, 1)
-    write_json(RESULT, {"megabytes": megabytes, "machine": machine()} | scores)
+    write_json(RESULT, {"megabytes": megabytes, "machine": machine(), "fresh_seeds": list(DRAWN_WITH)} | scores)
     print(f"{shown(CATCH_UP)}: {megabytes} MB; {scores['fresh']['whole']:.2%} of the fresh captchas read whole")
 
 

@@ -12,12 +12,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from benchmarks.accuracy import DRAWN_WITH, earlier, save, start
+from benchmarks.accuracy import DRAWN_WITH, earlier, save, share_of, start
+from benchmarks.bench import size_of
 from benchmarks.letters import ALPHABETS
 from utils.captchas import DIGITS
 from utils.files import REPO
 from utils.machine import gflop
-from utils.scores import wilson_interval
 
 VALUES = {
     "chars": DIGITS,
@@ -48,7 +48,7 @@ def train(values: dict[str, object], seed: int) -> dict[str, object]:
     from utils.augment import augment
     from utils.model import save_weights
 
-    size, chars, lengths = (values["image_height"], values["image_width"]), values["chars"], values["lengths"]
+    size, chars, lengths = size_of(values), values["chars"], values["lengths"]
     batch_size, epochs = values["batch_size"], values["epochs"]
     start(seed)
     wanted = columns.various_texts(values["captcha_count"], seed, chars, lengths)
@@ -81,6 +81,7 @@ def train(values: dict[str, object], seed: int) -> dict[str, object]:
         "minutes": round(watched.seconds / 60, 2),
         "tflop": round(cost, 1),
         "megabytes": round(path.stat().st_size / 1e6, 1),
+        "fresh_seeds": seeds,
         **score_texts(read, [text for text, _ in fresh]),
     }
 
@@ -103,12 +104,7 @@ def score_texts(read: list[str], truth: list[str]) -> dict[str, dict]:
     repeated = np.array([any(a == b for a, b in pairwise(text)) for text in truth])
     groups = {f"length_{length}": lengths == length for length in np.unique(lengths)}
     groups |= {"fresh": lengths > 0, "repeated": repeated, "not_repeated": ~repeated}
-    return {name: _share(right[chosen]) for name, chosen in groups.items() if chosen.any()}
-
-
-def _share(right: np.ndarray) -> dict[str, float]:
-    low, high = wilson_interval(int(right.sum()), len(right))
-    return {"captchas": len(right), "whole": float(right.mean()), "low": low, "high": high}
+    return {name: share_of(right[chosen]) for name, chosen in groups.items() if chosen.any()}
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ import argparse
 import numpy as np
 
 from benchmarks.accuracy import earlier, known_parameters, read_recipe, report, save, start, train_on
+from benchmarks.bench import size_of
 from utils.captchas import USUAL, split_texts
 from utils.fresh import fresh_captchas
 
@@ -32,7 +33,7 @@ def train(values: dict[str, object], seed: int) -> dict[str, object]:
     from utils import augment, model
     from utils.quiet import tf
 
-    size, batch_size = (values["image_height"], values["image_width"]), values["batch_size"]
+    size, batch_size = size_of(values), values["batch_size"]
     start(seed)
     chars, length, look = values["chars"], values["length"], {name: values[name] for name in USUAL}
     held_out, texts = split_texts(values["captcha_count"], values["test_count"], seed, chars, length)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.accuracy import DRAWN_WITH, earlier, known_parameters, read_recipe, save, score, train_and_score
+from benchmarks.bench import size_of
 from utils.captchas import DIGITS
 from utils.files import read_json
 from utils.results import ALPHABETS, LETTERS
@@ -73,7 +74,7 @@ def keep(values: dict[str, object], workspace: str) -> dict[str, object]:
     from utils.tfrecords import SETTINGS, read_records
     from utils.workspace import open_workspace
 
-    folders, size = open_workspace(workspace), (values["image_height"], values["image_width"])
+    folders, size = open_workspace(workspace), size_of(values)
     chars, length = values["chars"], values["length"]
     model = load_model(folders.model / MODEL, size, length, len(chars))
     save_compact(model, LETTERS, read_json(folders.records / SETTINGS))

@@ -100,7 +100,7 @@ def compare(values: dict[str, object], seed: int) -> dict[str, object]:
                 }
             )
             print(f"{count:,} captchas from {name}: {whole['whole']:.2%} read whole, {watched.shares}", flush=True)
-    return {"seed": seed, "arms": arms}
+    return {"seed": seed, "fresh_seeds": list(DRAWN_WITH), "arms": arms}
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from benchmarks.accuracy import earlier, known_parameters, read_recipe, report, save, start, train_on
+from benchmarks.bench import size_of
 from utils.captchas import find_captchas, text_of
 from utils.results import TRIED
 from utils.run import find_notebook, run_notebook
@@ -72,7 +73,7 @@ def train(values: dict[str, object], change: Callable | None, seed: int) -> dict
     from utils.tfrecords import read_records
     from utils.training import training_batches
 
-    workspace, size = f"workspace/accuracy/{BASE}-{seed}", (values["image_height"], values["image_width"])
+    workspace, size = f"workspace/accuracy/{BASE}-{seed}", size_of(values)
     folders, length = open_workspace(workspace), values["length"]
     for notebook in map(find_notebook, ("01", "02")):
         run_notebook(notebook, folders.root / "runs" / notebook.name, values | {"seed": seed, "workspace": workspace})
@@ -104,8 +105,8 @@ def main() -> None:
     for name in options.names:
         said, change = ATTEMPTS[name]
         for seed in options.seeds:
-            earlier(name, values | {"tried": said}, TRIED)  # a damaged file is told before the training
-            report(name, save(name, values | {"tried": said}, train(values, change, seed), TRIED))
+            earlier(name, values, TRIED)  # a damaged file is told before the training
+            report(name, save(name, values, train(values, change, seed), TRIED, {"tried": said}))
 
 
 if __name__ == "__main__":

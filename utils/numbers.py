@@ -9,6 +9,7 @@ between the markers is kept.
 from __future__ import annotations
 
 import argparse
+import ast
 import math
 import re
 import sys
@@ -32,6 +33,7 @@ MEASURED = re.compile(
     r"(?<![\d.,])(?:[\d,]*\d\d\.\d+|\d\.\d\d+)"
     r" ?(?:%|[kMG]B|s|ms|min|minutes|\w+/s)(?!\w)|\d+ min \d\d s(?!\w)"
 )
+EXAMPLES = {"12.3 %", "97.4 %", "98.0 %", "99.9 %", "99.99 %"}  # nobody has measured these
 WORDS_A_MINUTE, MINUTES_A_PICTURE = 130, 2
 CORES_OF_HUBS, LEARNERS = (8, 16, 32, 64), 25
 
@@ -90,6 +92,8 @@ def from_lessons() -> dict[str, str]:
             seconds[number] = nb.metadata["seconds"]
             found[f"seconds-{number}"] = own["seconds"]
             found[f"minutes-{number}"] = f"{seconds[number] / 60:.0f} min"
+        if number == "00":
+            found |= machine_of(printed_by(nb))
         if number == "06":
             found |= whole_test(printed_by(nb))
         if nb.metadata.get("peak_mb"):
@@ -129,6 +133,16 @@ def whole_test(printed: str) -> dict[str, str]:
         return {}
     whole, low, high = found.groups()
     return {"whole-test": f"{whole} %", "whole-interval": f"{low} to {high} %"}
+
+
+def machine_of(printed: str) -> dict[str, str]:
+    """What the stored run ran on, from what lesson 00 printed."""
+    found = re.search(r"My machine: (\{.*?\})", printed, re.S)
+    if not found:
+        return {}
+    machine = ast.literal_eval(found[1])
+    kind = machine["system"].split()[-1].replace("_", "-")
+    return {"machine": f"{machine['cores']} {kind} cores with{'' if machine['bfloat16'] else 'out'} bfloat16"}
 
 
 def printed_by(nb: nbformat.NotebookNode) -> str:
@@ -180,6 +194,9 @@ def result_tables() -> dict[str, str]:
     found = {"accuracy": results.accuracy_table(recipes), "cost": results.cost_table(recipes)}
     found |= {"letters": results.letters_table(), "columns": results.columns_table()}
     found["older"] = results.older_drawings(recipes)
+    found["older-field"] = results.older_drawings(
+        results.read_measured("small", *results.RECIPES) + results.read_peers()
+    )
     return found | {"field": results.field_table(), "field-settings": results.peers_settings()}
 
 
@@ -194,7 +211,8 @@ def values() -> dict[str, str]:
 
 # Without outputs these have no value, yet their markers are right.
 LATER = re.compile(
-    r"(seconds|minutes|read|exercises|memory)(-\d\d|-all)?|whole-test|whole-interval|schedule-computer|hub-cores"
+    r"(seconds|minutes|read|exercises|memory)(-\d\d|-all)?"
+    r"|whole-test|whole-interval|machine|schedule-computer|hub-cores"
 )
 
 
@@ -291,8 +309,8 @@ def problems(paths: Iterable[Path], known: dict[str, str] | None = None) -> list
                 found.append(f"{shown(path)}: a line begins with a marker, so that it is not read as Markdown: {line}")
             rest = re.sub(r"\s+", " ", without_markers(text))
             for match in MEASURED.finditer(rest):
-                name = typed.get(_plain(match[0]))
-                if name:
+                if match[0] not in EXAMPLES:
+                    name = typed.get(_plain(match[0]), "name")
                     found.append(f"{shown(path)}: {match[0]} is typed by hand: write <!-- {name} -->...<!-- end -->")
     return found
 

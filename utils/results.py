@@ -111,12 +111,20 @@ def settings_table(found: Sequence[dict]) -> str:
     return "\n".join(lines)
 
 
-def mean_and_range(shares: Sequence[float]) -> str:
-    """Several accuracies in a few characters: ``98.01 % (97.77 to 98.20)``, or the one that there is, or none."""
+def mean_and_range(shares: Sequence[float], seeds: int | None = None) -> str:
+    """Several accuracies in a few characters: ``98.01 % (97.77 to 98.20)``, or the one that there is, or none.
+
+    Args:
+        seeds: how many there should be; where there are fewer, it is said.
+    """
     if not shares:
         return "not measured"
-    middle = f"{100 * np.mean(shares):.2f} %"
-    return middle if len(shares) == 1 else f"{middle} ({100 * min(shares):.2f} to {100 * max(shares):.2f})"
+    said = f"{100 * np.mean(shares):.2f} %"
+    if len(shares) > 1:
+        said += f" ({100 * min(shares):.2f} to {100 * max(shares):.2f})"
+    if len(shares) == (seeds or len(shares)):
+        return said
+    return f"{said}, {len(shares)} seed{'s' * (len(shares) > 1)}"
 
 
 def with_interval(result: dict) -> str:
@@ -137,7 +145,7 @@ def pictures(result: dict) -> str:
 
 
 def tflop(result: dict) -> float | None:
-    """What one training costs in TFLOP, thousands of billions of calculations; None if nothing was trained."""
+    """What one training costs in TFLOP, thousands of billions of calculations; None if it is not known."""
     costs = of_runs(result, "tflop")
     return float(np.mean(costs)) if costs else None
 
@@ -145,8 +153,6 @@ def tflop(result: dict) -> float | None:
 def training_gflop(result: dict) -> float:
     """What one training picture costs, in billions of calculations, as it was counted from the layers."""
     values = result["parameters"]
-    if "gflop" in values:
-        return values["gflop"]
     seen = training_captchas(result) // values["batch_size"] * values["batch_size"] * values["epochs"]
     return 1000 * tflop(result) / seen
 
@@ -174,8 +180,9 @@ def accuracy_table(results: Sequence[dict]) -> str:
         "| --- | --: | --- | --- | --- | --- |",
     ]
     for result in results:
-        shares = [of_runs(result, name, "whole") for name in ("fresh", "fresh_averaged", "fresh_older", "test")]
-        lines.append(f"| {_named(result)} | {len(result['runs'])} | {' | '.join(map(mean_and_range, shares))} |")
+        readings, seeds = ("fresh", "fresh_averaged", "fresh_older", "test"), len(result["runs"])
+        shares = [mean_and_range(of_runs(result, reading, "whole"), seeds) for reading in readings]
+        lines.append(f"| {_named(result)} | {seeds} | {' | '.join(shares)} |")
     return "\n".join(lines)
 
 
@@ -199,7 +206,7 @@ def _named(result: dict) -> str:
 
 
 class Place(NamedTuple):
-    """One network in the picture of the field; ``tflop`` is None if its training is not known."""
+    """One network in the picture of the field; ``tflop`` is None if others trained it, and nobody knows the work."""
 
     name: str
     ours: bool
@@ -209,15 +216,26 @@ class Place(NamedTuple):
     high: float
 
 
+def peer_name(result: dict) -> str:
+    """What a project is called, and how much work its training took if that is not the work of `quick`."""
+    name, _, what = about(result)["project"].partition(":")
+    recipe = result["parameters"].get("as_much_as", "quick")
+    return f"{name}{'' if recipe == 'quick' else f', work of {recipe}'}:{what}"
+
+
+def about(result: dict) -> dict:
+    """What stands in a result besides numbers and parameters."""
+    return result.get("about", result["parameters"])
+
+
 def field() -> list[Place]:
     """What every recipe and every network of other people costs, and how many fresh captchas it misreads."""
-    ours, others = read_measured("small", *RECIPES), read_peers()
     places = []
-    for result in (*ours, *others):
-        middle, lows, highs = zip(*error_rates(result), strict=True)
-        name = result["parameters"].get("project", result["name"]).partition(":")[0]
-        mean = float(np.mean(middle))
-        places.append(Place(name, result not in others, tflop(result), mean, min(lows), max(highs)))
+    for found, ours in ((read_measured("small", *RECIPES), True), (read_peers(), False)):
+        for result in found:
+            middle, lows, highs = zip(*error_rates(result), strict=True)
+            name = result["name"] if ours else peer_name(result).partition(":")[0]
+            places.append(Place(name, ours, tflop(result), float(np.mean(middle)), min(lows), max(highs)))
     return places
 
 
@@ -228,11 +246,11 @@ def field_table() -> str:
         "| --- | --: | --: | --- | --- |",
     ]
     for result in (*read_measured("small", *RECIPES), *read_peers()):
-        values, cost = result["parameters"], tflop(result)
+        said, cost = about(result), tflop(result)
         short = " in the time allowed" if any(of_runs(result, "cut_short")) else ""
-        spent = "nothing" if cost is None else f"{cost:,.0f}{short}"
-        name = f"[{values['project']}]({values['address']})" if "project" in values else f"*{_named(result)}*"
-        lines.append(f"| {name} | {pictures(result)} | {spent} | {with_interval(result)} | {values.get('claim', '')} |")
+        spent = "not known" if cost is None else f"{cost:,.0f}{short}"
+        name = f"[{peer_name(result)}]({said['address']})" if "project" in said else f"*{_named(result)}*"
+        lines.append(f"| {name} | {pictures(result)} | {spent} | {with_interval(result)} | {said.get('claim', '')} |")
     return "\n".join(lines)
 
 
@@ -240,11 +258,10 @@ def peers_settings() -> str:
     """How each of the other networks was trained, as a Markdown list."""
     lines = []
     for result in read_peers():
-        values = result["parameters"]
         trained = [
             f"{run['epochs']:g} epochs in {run['minutes']:.1f} minutes" for run in result["runs"] if "epochs" in run
         ]
-        lines.append(f"- {values['project']}: {', '.join([values['settings'], *trained[:1]])}.")
+        lines.append(f"- {peer_name(result)}: {', '.join([about(result)['settings'], *trained[:1]])}.")
     return "\n".join(lines)
 
 
@@ -253,7 +270,7 @@ def tried_table() -> str:
     without = with_interval(read_results("small")[0])
     lines = ["| tried | read without it | read with it |", "| --- | --: | --: |"]
     for result in read_results(*(path.stem for path in sorted(TRIED.glob("*.json"))), folder=TRIED):
-        lines.append(f"| {result['parameters']['tried']} | {without} | {with_interval(result)} |")
+        lines.append(f"| {about(result)['tried']} | {without} | {with_interval(result)} |")
     return "\n".join(lines)
 
 
@@ -264,24 +281,24 @@ def read_alphabets(name: str, folder: Path | None = None) -> list[dict]:
 
 
 def letters_table(folder: Path | None = None) -> str:
-    """How well texts of these alphabets are read, and what is confused most, as a Markdown table."""
+    """How well texts of these alphabets are read, and what is confused most by one seed, as a Markdown table."""
     lines = [
-        "| recipe | TFLOP | fresh captchas read whole | look-alikes counted as one | confused most |",
-        "| --- | --: | --- | --- | --- |",
+        "| recipe | seeds | TFLOP | fresh captchas read whole | look-alikes counted as one | confused most |",
+        "| --- | --: | --: | --- | --- | --- |",
     ]
     for name in LETTERS:
         runs = read_alphabets(name, folder)
         if not runs:  # not measured yet
             continue
         whole, merged = (mean_and_interval([run[key] for run in runs]) for key in ("fresh", "fresh_alike"))
-        counted: dict[str, int] = {}
+        counted: dict[str, float] = {}  # of all seeds, divided by their number
         for true, said, count in (row for run in runs for row in run["confusions"]):
             pair = " ".join(sorted((true, said)))
-            counted[pair] = counted.get(pair, 0) + count
+            counted[pair] = counted.get(pair, 0) + count / len(runs)
         most = sorted(counted, key=lambda pair: -counted[pair])[:3]
-        said = ", ".join(f"{pair} ({counted[pair]:,})" for pair in most)
+        said = ", ".join(f"{pair} ({counted[pair]:,.0f})" for pair in most)
         work = np.mean([run["tflop"] for run in runs])
-        lines.append(f"| {name} | {work:,.0f} | {whole} | {merged} | {said} |")
+        lines.append(f"| {name} | {len(runs)} | {work:,.0f} | {whole} | {merged} | {said} |")
     return "\n".join(lines)
 
 
@@ -293,9 +310,10 @@ def columns_table(folder: Path | None = None) -> str:
     names = {name: f"{name.removeprefix('length_')} characters" for name in runs[0] if name.startswith("length_")}
     names |= {"repeated": "with equal neighbours", "not_repeated": "without", "fresh": "all"}
     lines = ["| fresh captchas | how many | read whole |", "| --- | --: | --- |"]
-    for name, said in ((name, said) for name, said in names.items() if name in runs[0]):
-        shares = mean_and_interval([run[name] for run in runs])
-        lines.append(f"| {said} | {runs[0][name]['captchas']:,} | {shares} |")
+    for name, said in names.items():
+        if name in runs[0]:
+            shares = mean_and_interval([run[name] for run in runs])
+            lines.append(f"| {said} | {runs[0][name]['captchas']:,} | {shares} |")
     return "\n".join(lines)
 
 

@@ -1,8 +1,8 @@
 """Measure other people's networks by the course's own rule: ``python -m benchmarks.peers three ten --seeds 0``.
 
 Each network is trained on the same 4,500 captchas as the course's recipes, for as much work as one of these takes, with
-its own picture size, optimizer, rate and batch, and scored on the same fresh captchas. Where the machine is slow at its
-small operations, ``--minutes`` end the training early, and the result says so. ``ddddocr``, a package that reads
+its own picture size, optimizer, rate and batch, and scored on the same fresh captchas. ``--minutes`` end the training
+early where the machine is slow at its small operations, and the result says so. ``ddddocr``, a package that reads
 captchas, is scored as it comes, if it is installed. The results go to ``results/peers/NAME.json``.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import io
+import math
 import time
 from collections.abc import Iterator, Sequence
 
@@ -26,6 +27,19 @@ from utils.scores import right_places
 
 CAPTCHAS, TEST = 5_000, 500  # the data set of the default recipe
 OCR = "ddddocr"
+ABOUT_OCR = {
+    "project": f"{OCR}: a package as it comes",
+    "address": "https://github.com/sml2h3/ddddocr",
+    "claim": "no figure",
+    "settings": "nothing is trained",
+}
+
+
+def project_of(name: str) -> dict[str, str]:
+    """What a project is called, where it is published, what it claims, and how it trains."""
+    from benchmarks.peers.networks import NETWORKS
+
+    return ABOUT_OCR if name == OCR else {key: getattr(NETWORKS[name], key) for key in ABOUT_OCR}
 
 
 def budget(recipe: str) -> float:
@@ -110,25 +124,25 @@ def scores(read, size: tuple[int, int], channels: int, test: list[str], training
     return found
 
 
-def measure(name: str, seed: int, tflop: float, minutes: float) -> tuple[dict, dict]:
-    """Train and score a network: what it is, as the parameters of its result, and the result."""
-    from benchmarks.peers.networks import NETWORKS, work
+def measure(name: str, seed: int, recipe: str, minutes: float | None) -> tuple[dict, dict]:
+    """Train and score a network, with the work of a recipe: the parameters of its result, and the result."""
+    from benchmarks.peers.networks import NETWORKS
 
     peer = NETWORKS[name]
     untrained = peer.build()
     size, channels = untrained.input_shape[1:3], untrained.input_shape[3]
     test, training = split_texts(CAPTCHAS, TEST, 0)
     learnt = at_once([(text, 0) for text in training], size, channels)
-    network, about = train(peer, *learnt, tflop, minutes, seed)
+    tflop = budget(recipe)
+    network, about = train(peer, *learnt, tflop, minutes or math.inf, seed)
 
     def read(images: np.ndarray) -> np.ndarray:
         parts = [network.predict_on_batch(peer.scaled(images[i : i + 125])) for i in range(0, len(images), 125)]
         return peer.read(np.concatenate(parts))
 
     values = {"captcha_count": CAPTCHAS, "test_count": TEST, "image_height": size[0], "image_width": size[1]}
-    values |= {"channels": channels, "batch_size": peer.batch_size, "at_most_tflop": tflop, "at_most_minutes": minutes}
-    values |= {"gflop": round(3 * work(untrained), 3)}  # of a training picture
-    values |= {"project": peer.project, "address": peer.address, "claim": peer.claim, "settings": peer.settings}
+    values |= {"channels": channels, "batch_size": peer.batch_size}
+    values |= {"as_much_as": recipe, "at_most_tflop": tflop, "at_most_minutes": minutes}
     about |= {"seed": seed, "fresh_seeds": list(DRAWN_WITH)}
     return values, about | scores(read, size, channels, test, training)
 
@@ -160,8 +174,6 @@ def measure_ocr() -> tuple[dict, dict]:
     started = time.monotonic()
     found = scores(read, size, 3, *split_texts(CAPTCHAS, TEST, 0))
     values = {"captcha_count": 0, "test_count": 0, "image_height": size[0], "image_width": size[1], "channels": 3}
-    values |= {"project": f"{OCR}: a package as it comes", "address": "https://github.com/sml2h3/ddddocr"}
-    values |= {"claim": "no figure", "settings": "nothing is trained"}
     print(f"{OCR} took {(time.monotonic() - started) / 60:.1f} minutes to draw and read")
     return values, {"seed": 0, "fresh_seeds": list(DRAWN_WITH)} | found
 
@@ -173,15 +185,14 @@ def main() -> None:
     parser.add_argument("names", nargs="+", choices=[*NETWORKS, OCR])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the training; the captchas are seed 0's")
     parser.add_argument("--as-much-as", default="quick", metavar="RECIPE", help="the recipe whose work each may take")
-    parser.add_argument("--minutes", type=float, default=8, help="no training takes longer than this")
+    parser.add_argument("--minutes", type=float, help="no training takes longer than this; else the work decides")
     options = parser.parse_args()
-    tflop = budget(options.as_much_as)
     for name in options.names:
         for seed in [0] if name == OCR else options.seeds:
-            stored = name if options.as_much_as == "quick" else f"{name}-{options.as_much_as}"
+            stored = name if options.as_much_as == "quick" or name == OCR else f"{name}-{options.as_much_as}"
             earlier(stored, {}, PEERS)  # a damaged file is told before the training
-            values, result = measure_ocr() if name == OCR else measure(name, seed, tflop, options.minutes)
-            save(stored, values, result, PEERS)
+            values, result = measure_ocr() if name == OCR else measure(name, seed, options.as_much_as, options.minutes)
+            save(stored, values, result, PEERS, project_of(name))
             fresh = result["fresh"]
             print(
                 f"{stored}, seed {seed}: {fresh['whole']:.2%} of {fresh['captchas']:,} fresh captchas read whole "

@@ -50,7 +50,8 @@ def three(size: tuple[int, int] = (100, 120)) -> keras.Model:
 def ten(size: tuple[int, int] = (64, 128)) -> keras.Model:
     """Ten convolutions with BatchNorm: https://github.com/ypwhs/captcha_break, its network of 2019 without CTC.
 
-    Five times two convolutions of 3x3, with 32, 64, 128, 256 and 256 filters, and max-pooling after each two.
+    Five times two convolutions of 3x3, with 32, 64, 128, 256 and 256 filters, and max-pooling after each two. The
+    means of BatchNorm follow the batches faster than there (momentum 0.9, not 0.99), since there are few steps.
     """
     x = inputs = keras.Input((*size, 3))
     for filters in (32, 64, 128, 256, 256):
@@ -87,9 +88,10 @@ def slim(size: tuple[int, int] = (224, 224)) -> keras.Model:
 def resnet18(size: tuple[int, int] = (40, 120)) -> keras.Model:
     """ResNet-18 with dropout and four outputs: https://github.com/pprp/captcha.Pytorch, first in a contest of 2019.
 
-    The layers are those of He and others, "Deep residual learning for image recognition" (2016), which this project
-    has in ``model/res18.py``. Its best result may be of ``model/model.py``, whose first layers do not shrink the
-    picture: fifteen times the work, so that the budget would be spent after one epoch.
+    A ResNet-18 with dropout, as in ``model/model.py``, but with the first layers of He and others, "Deep residual
+    learning for image recognition" (2016): its own do not shrink the picture, which is fifteen times the work, so that
+    the budget would be spent after one epoch. Attention and a second pooling, which the project added later, are left
+    out.
     """
 
     def convolution(x, filters: int, kernel: int, stride: int):
@@ -184,6 +186,8 @@ def steps_down(rate: float, every: int, factor: float, steps: int) -> keras.opti
 def distorted(images: np.ndarray, labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """The pictures, and two distorted copies of each: the corners of a grid of 6x2 fields move by up to three pixels.
 
+    captcha.Pytorch also zooms into half of its copies by 5 %, which is left out here.
+
     Args:
         images: uint8 array of shape (captchas, height, width, channels).
         labels: int array of shape (captchas, length).
@@ -275,7 +279,8 @@ NETWORKS = {
         "captcha.Pytorch: ResNet-18",
         "https://github.com/pprp/captcha.Pytorch",
         "98.4 % of captchas with letters, from 3,988 captchas and their distorted copies, up to 600 epochs",
-        "RAdam, rate 0.0003, weight decay 0.0005, batch 64, two distorted copies of each captcha",
+        "RAdam, rate 0.0003, weight decay 0.0005, batch 64, two distorted copies of each captcha, first layers that "
+        "shrink the picture as its own do not",
         resnet18,
         64,
         lambda steps: keras.optimizers.Adam(Rectified(0.0003), weight_decay=0.0005),

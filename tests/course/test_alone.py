@@ -43,6 +43,11 @@ def needs_a_model(path) -> bool:
     return any("ready_model(" in cell.source for cell in code_cells(nbformat.read(path, as_version=4)))
 
 
+def test_the_notebooks_that_need_a_model():
+    """Those that the README names: they use the model that comes with the course if there is no other one."""
+    assert {path.name[:2] for path in NOTEBOOKS if needs_a_model(path)} == {"06", "07", "08"}
+
+
 def every_cell_twice(path, folder):
     """A copy of a notebook in which each cell is followed by itself, as if a learner ran it twice in a row."""
     nb, cells = nbformat.read(path, as_version=4), []

@@ -76,10 +76,24 @@ def test_a_link_that_leads_nowhere_is_found(link, message, tmp_path):
     assert message in problem
 
 
-def test_commands_of_make_exist():
+def unknown_commands(text: str) -> list[str]:
+    """The targets of make and the modules of Python that a page wants to be run, and that do not exist."""
     makefile = (REPO / "Makefile").read_text(encoding="utf-8")
-    for path in PAGES:
-        text = "\n".join(numbers.texts_of(path))
-        blocks = "\n".join(re.findall(r"^```.*?^```|^    .*", text, re.M | re.S))
-        for target in re.findall(r"`make (\w+)", text) + re.findall(r"^ *make (\w+)", blocks, re.M):
-            assert re.search(rf"^{target}:", makefile, re.M), f"{path.name}: make {target}"
+    blocks = "\n".join(re.findall(r"^```.*?^```|^    [^\n]*", text, re.M | re.S))
+    targets = re.findall(r"`(?:\w+=\w+ )?make (\w+)", text) + re.findall(r"^ *make (\w+)", blocks, re.M)
+    found = [f"make {target}" for target in targets if not re.search(rf"^{target}:", makefile, re.M)]
+    for folder, module in re.findall(r"-m\s+(utils|benchmarks)\.(\w+)", text):
+        if not any((REPO / folder / name).exists() for name in (f"{module}.py", f"{module}/__main__.py")):
+            found.append(f"{folder}.{module}")
+    return found
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(REPO).as_posix())
+def test_commands_exist(path):
+    assert unknown_commands("\n".join(numbers.texts_of(path))) == []
+
+
+def test_an_unknown_command_is_found():
+    assert unknown_commands("`make run`, `TEACHER=1 make book`, `python -m\nutils.run`, `-m benchmarks.peers`") == []
+    text = "`make a`, `X=1 make b`\n\n    make c\n\n```\nmake d\n```\n`python -m utils.e`, `-m benchmarks.f`"
+    assert unknown_commands(text) == ["make a", "make b", "make c", "make d", "utils.e", "benchmarks.f"]

@@ -71,6 +71,7 @@ def test_a_good_page_has_no_problem_and_is_left_alone(tmp_path):
         ("10 others", "97.8% of them", "97.8% is typed by hand"),
         ("10 others", "13 min\n49 s", "13 min 49 s is typed by hand"),
         ("10 others", "99.13 % right", "99.13 % is typed by hand"),
+        ("10 others", "12.34 % right", "12.34 % is typed by hand"),  # stale, or never measured
         ("<!-- seconds-05 -->13", "<!-- seconds-5 -->13", "the marker seconds-5 is filled by no program"),
         ("<!-- seconds-05 -->13", "<!-- seconds-03 -->13", "seconds-03 has no value yet"),
         ("13 min 49 s<!-- end -->", "13 min 49 s", "the marker seconds-05 has no end"),
@@ -129,6 +130,14 @@ def test_the_accuracy_is_taken_from_what_the_lesson_prints():
     said = "On this run, 97.8% of 500 test captchas are read whole.\nThe 95 % interval goes from 96.1% to 98.8%.\n"
     assert numbers.whole_test(said) == {"whole-test": "97.8 %", "whole-interval": "96.1 to 98.8 %"}
     assert numbers.whole_test("Nothing was printed.") == {}
+
+
+def test_the_machine_is_taken_from_what_the_lesson_prints():
+    said = "My machine: {'cores': 4, 'avx512': False, 'bfloat16': False, 'system': 'Linux x86_64'} captcha 0.7.1"
+    assert numbers.machine_of(said) == {"machine": "4 x86-64 cores without bfloat16"}
+    with_it = said.replace("'bfloat16': False", "'bfloat16': True")
+    assert numbers.machine_of(with_it) == {"machine": "4 x86-64 cores with bfloat16"}
+    assert numbers.machine_of("Nothing was printed.") == {}
 
 
 def test_a_hub_shares_its_cores():

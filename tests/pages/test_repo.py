@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import nbformat
@@ -64,8 +64,6 @@ def test_the_conda_environment_takes_the_same_requirements():
 
 
 def test_what_is_imported_is_what_is_installed():
-    for requirement in pinned("requirements.txt"):
-        assert requirement.specifier.contains(version(requirement.name)), requirement
     assert (3, 11) <= sys.version_info[:2] <= (3, 13)
     named, provided = {requirement.name for requirement in pinned("requirements.txt")}, packages_distributions()
     for module in imported() - sys.stdlib_module_names - {"utils", "benchmarks", "conftest", "ddddocr"}:

@@ -110,17 +110,6 @@ def test_a_wrong_question_is_found():
     assert question_problems(good.replace("| c |", "|  |")) == ["One: an answer without what it shows"]
 
 
-@pytest.mark.parametrize("path", sorted(TEACHING.glob("*.md")), ids=lambda path: path.stem)
-def test_commands_exist(path):
-    text = path.read_text(encoding="utf-8")
-    commands = "\n".join(re.findall(r"`[^`]+`|^    .*|^make .*", text, re.M))
-    makefile = (REPO / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"\bmake (\w+)", commands):
-        assert re.search(rf"^{target}:", makefile, re.M), target
-    for module in re.findall(r"-m utils\.(\w+)", commands):
-        assert (REPO / "utils" / f"{module}.py").exists(), module
-
-
 # Messages in the page on troubles that are not ours.
 FOREIGN = (
     *("No module named", "No matching distribution found", "NameError:", "Your local changes", "Error displaying"),

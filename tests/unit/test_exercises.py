@@ -166,6 +166,7 @@ def test_a_wrong_answer_gets_a_hint(name, capsys):
     check(name, answer, **facts)
     printed = capsys.readouterr().out
     assert printed.startswith("❌") and EXERCISES[name].expected in printed and EXERCISES[name].hint in printed
+    assert "Yours led to" not in printed  # the answer was judged, and no checker failed at it
 
 
 @pytest.mark.parametrize("name", EXERCISES)

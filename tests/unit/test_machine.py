@@ -5,6 +5,7 @@ import sys
 import time
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from utils import machine
@@ -106,7 +107,6 @@ def test_pins_are_compared_with_what_is_installed(monkeypatch):
     assert {"captcha", "tensorflow", "keras", "psutil"} <= versions.keys()
     pins = [line for line in (REPO / "requirements.txt").read_text().splitlines() if "==" in line]
     assert [f"{name}=={pinned}" for name, (pinned, _) in versions.items()] == pins
-    assert all(pinned == installed for pinned, installed in versions.values())
     monkeypatch.setattr(machine, "_installed", {"keras": "3.14.0"}.get)
     assert machine.package_versions()["keras"] == ("3.15.1", "3.14.0")
     assert machine.package_versions()["numpy"][1] is None
@@ -176,14 +176,14 @@ def test_without_tensorflow_the_measurement_says_what_to_do(monkeypatch):
         machine.fastest_dtype()
 
 
-def test_the_machine_is_told_without_names():
-    import getpass
-    import socket
-
+def test_the_machine_is_told_without_names(monkeypatch):
+    monkeypatch.setattr("socket.gethostname", lambda: "name-of-the-machine")
+    monkeypatch.setattr("platform.node", lambda: "name-of-the-machine")
+    monkeypatch.setenv("USER", "name-of-the-owner")
     found = machine.machine()
     assert list(found) == ["cores", "avx512", "bfloat16", "amx", "system", "python", "tensorflow", "keras"]
     assert found["cores"] >= 1 and found["python"].startswith("3.")
-    assert socket.gethostname() not in str(found) and getpass.getuser() not in str(found)
+    assert "name-of" not in str(found)
 
 
 def test_best_is_the_shortest(monkeypatch):
@@ -209,7 +209,7 @@ def test_the_estimate_holds_on_this_machine(records):
     def real() -> float:
         keras.config.set_dtype_policy(machine.fastest_dtype())
         try:
-            network = alexnet(SIZE, fc_units=256)
+            network = alexnet(SIZE, fc_units=256, weight_decay=machine.WEIGHT_DECAY)
         finally:
             keras.config.set_dtype_policy("float32")
         compile_model(network, 0.001, 2, 10)
@@ -217,7 +217,7 @@ def test_the_estimate_holds_on_this_machine(records):
         tick = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: times.append(time.perf_counter()))
         batches, _ = training_batches(records, SIZE, 32, 0)
         network.fit(batches, epochs=1, steps_per_epoch=40, verbose=0, shuffle=False, callbacks=[tick])
-        return (times[-1] - times[2]) / (len(times) - 3)
+        return float(np.median(np.diff(times[2:])))
 
     ratios = []
     for _ in range(3):  # another program may disturb one of them

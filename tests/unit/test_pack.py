@@ -151,6 +151,20 @@ def test_make_installs_from_the_wheels_that_are_packed(packed, tmp_path):
     assert ("--no-index --find-links wheels" in shown.stdout) == packed
 
 
+@pytest.mark.parametrize(
+    ("given", "parts"),
+    [
+        (["run", "RECIPE=quick"], ["-m utils.run -f benchmarks/recipes/quick.yaml -p workspace workspace/quick"]),
+        (["run", "ARGS=01 -p epochs 3"], ["-m utils.run 01 -p epochs 3"]),
+        (["lab"], ["-m utils.copies", "my-course/00-start-here.ipynb"]),
+    ],
+    ids=" ".join,
+)
+def test_make_runs_what_the_readme_says(given, parts):
+    shown = subprocess.run(["make", "--dry-run", *given], cwd=REPO, capture_output=True, text=True, check=True)
+    assert all(part in " ".join(shown.stdout.split()) for part in parts), shown.stdout
+
+
 def test_make_installs_anew_where_the_python_is_gone(tmp_path):
     for name in ("Makefile", "requirements.txt", "requirements.lock", "pyproject.toml"):
         shutil.copy(REPO / name, tmp_path)

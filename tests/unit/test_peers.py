@@ -23,6 +23,7 @@ from utils.files import CourseError
 from utils.fresh import fresh_texts
 from utils.model import keras
 from utils.quiet import tf
+from utils.results import read_peers
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -103,6 +104,18 @@ def test_test_and_fresh_captchas_are_scored(monkeypatch):
     found = program.scores(lambda images: np.zeros((len(images), 4), int), (20, 40), 1, ["0000", "0123"], drawn)
     assert found["test"]["whole"] == 0.5 and found["test"]["digit_0"] == 1.0
     assert found["fresh"]["captchas"] == 6
+
+
+def test_stored_results_are_of_the_networks_as_they_are():
+    for result in read_peers():
+        name, _, budget = result["name"].partition("-")
+        values = result["parameters"]
+        assert values.get("as_much_as", "quick") == (budget or "quick")
+        assert result["about"] == program.project_of(name), f"run python -m benchmarks.peers {name}"
+        if name != program.OCR:
+            height, width, channels = NETWORKS[name].build().input_shape[1:]
+            found = [values[key] for key in ("image_height", "image_width", "channels", "batch_size")]
+            assert found == [height, width, channels, NETWORKS[name].batch_size], name
 
 
 def test_a_missing_package_is_told(monkeypatch):

@@ -206,11 +206,6 @@ def test_five_characters(tmp_path):
     assert labels.shape == (4, 5) and labels.max() <= 2
 
 
-def test_a_picture_of_ones_own(tmp_path):
-    with pytest.raises(CourseError, match="There is no file"):
-        gray_picture(tmp_path / "mine.png", SIZE)
-
-
 def test_a_validation_set_is_taken_from_the_training_captchas(captcha_folder, records, tmp_path):
     """The test set stays as it is without one, no text is in two sets, and none gets lost."""
     written = tfrecords.write_records(captcha_folder, tmp_path, 20, 0, SIZE, validation_count=30)
