@@ -25,7 +25,7 @@ from utils.workspace import open_workspace
 
 WEIGHT_DECAY = 0.0005  # that of notebook 05, which is timed here
 CGROUP = Path("/sys/fs/cgroup")  # what limits a container on Linux
-MEMORY = 3.7e9  # bytes that a notebook takes at the defaults, the training most of all
+MEMORY = 3.7e9  # bytes that a notebook takes at the defaults: the training, on a machine with bfloat16
 DISK = 1.5e9  # bytes of the workspace at its fullest: captchas 0.04, records 0.25, two checkpoints of 0.56 GB each
 PACKAGES = (
     "Run `python -m pip install -r requirements.txt` in the folder of the course, and restart the kernel; "

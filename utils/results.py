@@ -225,7 +225,7 @@ def peer_name(result: dict) -> str:
 
 def about(result: dict) -> dict:
     """What stands in a result besides numbers and parameters."""
-    return result.get("about", result["parameters"])
+    return result.get("about", {})
 
 
 def field() -> list[Place]:

@@ -51,8 +51,9 @@ def test_every_number_is_up_to_date_and_none_is_typed_by_hand():
 
 
 def test_lesson_00_asks_for_as_much_memory_as_a_lesson_has_used():
+    """Machines differ: with bfloat16, the training took a tenth more than without."""
     peaks = [nbformat.read(path, as_version=4).metadata.get("peak_mb", 0) for path in numbers.lessons().values()]
-    assert max(peaks) == pytest.approx(MEMORY / 1e6, abs=50), "set MEMORY in utils/machine.py"
+    assert max(peaks) - 50 <= MEMORY / 1e6 <= 1.1 * max(peaks), "set MEMORY in utils/machine.py"
 
 
 def test_a_good_page_has_no_problem_and_is_left_alone(tmp_path):
