@@ -184,10 +184,23 @@ def test_results_of_another_recipe_are_dropped_and_a_seed_counts_once(tmp_path, 
     assert all(run["gflops"] == 400 for run in found["runs"])
 
 
+@pytest.mark.parametrize(("minutes", "gflops"), [(1.0, 400), (2.0, 500)], ids=["scored again", "trained again"])
+def test_a_model_that_is_only_scored_again_keeps_the_speed_of_its_training(minutes, gflops, tmp_path, monkeypatch):
+    scores = {"fresh": {"whole": 0.5}}
+    for speed, spent in ((400, 1.0), (500, minutes)):
+        monkeypatch.setattr(accuracy, "best_product", lambda dtype, shape, speed=speed: [speed, ""])
+        saved = accuracy.save("x", {"epochs": 1}, {"seed": 0, "minutes": spent} | scores, tmp_path)
+    assert saved["gflops"] == gflops
+    assert json.loads((tmp_path / "x.json").read_text())["runs"] == [saved]
+
+
 def test_mean_and_range():
     assert mean_and_range([0.9777]) == "97.77 %"
     assert mean_and_range([]) == "not measured"
     assert mean_and_range([0.98, 0.97, 0.99]) == "98.00 % (97.00 to 99.00)"
+    assert mean_and_range([0.98, 0.97, 0.99], 3) == "98.00 % (97.00 to 99.00)"
+    assert mean_and_range([0.9777], 3) == "97.77 %, 1 seed"
+    assert mean_and_range([0.98, 0.97], 3) == "97.50 % (97.00 to 98.00), 2 seeds"
 
 
 def measured(name="x", **run):
