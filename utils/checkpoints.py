@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -63,6 +64,8 @@ class Checkpoint(keras.callbacks.Callback):
         newest = self.folder / f"epoch-{epoch + 1:04d}.npz"
         with write_aside(newest) as part:
             np.savez(part, about=about, **{f"state_{i}": v.numpy() for i, v in enumerate(state_of(self.model))})
+        with open(newest, "rb+") as file:
+            os.fsync(file.fileno())  # on the disk before the older one goes, for when the battery is empty
         for older in self.folder.glob("epoch-*"):
             if older != newest:
                 with suppress(OSError):  # on Windows another program may be looking at it; the newest counts
@@ -176,9 +179,14 @@ def _read(path: Path) -> tuple[dict, list[np.ndarray]]:
 
 def finish(model: keras.Model, folder: Path, settings: dict, epochs: list[dict]) -> Path:
     """Save the trained model with its history, and drop the checkpoint. Returns the path of the model."""
-    (folder / HISTORY).unlink(missing_ok=True)  # never the history of one training beside the model of another
+    history, found = {"settings": _as_json(settings), "epochs": epochs}, None
+    if (folder / HISTORY).exists():
+        with suppress(CourseError):  # a damaged one goes
+            found = read_json(folder / HISTORY)
+    if found != history:
+        (folder / HISTORY).unlink(missing_ok=True)  # never the history of one training beside the model of another
     save_model(model, folder / MODEL, settings)  # it says what it reads even where its history is lost
-    write_json(folder / HISTORY, {"settings": settings, "epochs": epochs})
+    write_json(folder / HISTORY, history)
     shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
     _kept.pop(folder, ExitStack()).close()
     return folder / MODEL

@@ -71,6 +71,18 @@ def test_a_finished_training_is_not_repeated(records, tmp_path):
     assert np.array_equal(probabilities(again, images), probabilities(network, images))
 
 
+def test_a_finished_training_survives_a_second_finish_that_is_broken_off(records, tmp_path, monkeypatch):
+    """The last cell of notebook 05, run again on a full disk, must not cost the training."""
+    network, history = train(records, tmp_path, 4)
+    checkpoints.finish(network, tmp_path, SETTINGS, history)
+    for name in ("save_model", "write_json"):
+        with monkeypatch.context() as full:
+            full.setattr(checkpoints, name, lambda *arguments: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                checkpoints.finish(network, tmp_path, SETTINGS, history)
+        assert checkpoints.resume(new_network(), tmp_path, SETTINGS) == history
+
+
 def test_a_finished_model_of_other_settings_is_kept_aside(records, tmp_path, capsys):
     folder = tmp_path / "model"
     network, history = train(records, folder, 1)
