@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import os
 import random
@@ -11,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -102,10 +103,14 @@ def _characters_of(file: str, name: str) -> frozenset[int]:
         with TTFont(file, fontNumber=0, lazy=True) as font:
             return frozenset(code for code, glyph in font.getBestCmap().items() if glyph != ".notdef")
     except Exception as error:  # missing, cut short, of another kind: fontTools fails in many ways
-        raise CourseError(
-            f"fonts names {name}, which is no font file that can be read ({cause(error)}): give the paths of TrueType "
-            "or OpenType files, separated by commas."
-        ) from error
+        raise _no_font(name, error) from error
+
+
+def _no_font(name: str, error: Exception) -> CourseError:
+    return CourseError(
+        f"fonts names {name}, which is no font file that can be read ({cause(error)}): give the paths of TrueType or "
+        "OpenType files, separated by commas."
+    )
 
 
 def check_alphabet(chars: str, fonts: str = "") -> str:
@@ -113,8 +118,8 @@ def check_alphabet(chars: str, fonts: str = "") -> str:
 
     Raises:
         CourseError: there are fewer than two characters, or repeated ones, or such as no picture shows alone (spaces,
-            control characters, combining marks); or a font has no picture for one of them. A font draws what it does
-            not know as one and the same box.
+            control characters, combining marks); or a font has no picture for one of them, or no blank space. A font
+            draws what it does not know as one and the same box.
     """
     checked("chars", chars)
     for file in font_files(fonts):
@@ -125,11 +130,19 @@ def check_alphabet(chars: str, fonts: str = "") -> str:
             f"The font {Path(file).name} cannot draw {', '.join(unknown)}: leave that out of chars, or name fonts that "
             "can in the parameter fonts of 01-generate-captchas.ipynb.",
         )
+        require(
+            ord(" ") in known and not _inked(file, " "),  # the painter draws a space between some characters
+            f"The font {Path(file).name} has no blank space, and so it would draw boxes between the characters: name "
+            "another font in the parameter fonts of 01-generate-captchas.ipynb.",
+        )
     return chars
 
 
 def _inked(file: str, char: str) -> bool:
-    return ImageFont.truetype(file, 42).getmask(char).getbbox() is not None
+    try:
+        return ImageFont.truetype(file, 42).getmask(char).getbbox() is not None
+    except OSError as error:  # not everything that fontTools reads can be drawn
+        raise _no_font(Path(file).name, error) from error
 
 
 def example_text(chars: str = DIGITS, length: int = LENGTH) -> str:
@@ -239,8 +252,10 @@ def write_captchas(
     require(processes is None or processes >= 1, f"processes is {processes}, but must be at least 1.")
     settings = {"captcha_count": count, "seed": seed, "chars": chars, "length": length, "captcha": version("captcha")}
     look = unusual_look({"width": width, "height": height, "fonts": fonts})
-    # So that pictures of a changed function, or of another size, are never mixed with others.
+    # So that pictures of a changed function, of another size or of other fonts are never mixed with others.
     changed = look | ({} if code_of(draw) == code_of(draw_captcha) else {"drawn_by": code_of(draw)})
+    if fonts:
+        changed["font_files"] = _fingerprint(font_files(fonts))
     with held(folder):
         if not check_settings(folder / SETTINGS, settings | dict.fromkeys([*USUAL, "drawn_by"]) | changed, DRAW):
             require(
@@ -251,10 +266,16 @@ def write_captchas(
             write_json(folder / SETTINGS, settings | changed)
         missing = missing_texts(folder, texts, chars)
         if missing:
-            drawn = _drawn(missing, folder, seed, processes or cores(), draw, chars, look)
-            for _ in progress(drawn, "Drawing", "captchas", len(missing)):
-                pass
+            # closed at once when the loop is interrupted, so that nothing is drawn into a folder that nobody holds
+            with closing(_drawn(missing, folder, seed, processes or cores(), draw, chars, look)) as drawn:
+                for _ in progress(drawn, "Drawing", "captchas", len(missing)):
+                    pass
     return len(missing)
+
+
+def _fingerprint(files: Sequence[str]) -> str:
+    """Of what the files hold: another font may have the same name."""
+    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()[:16]
 
 
 def split_texts(
@@ -311,7 +332,7 @@ def _drawn(
         except BrokenProcessPool as error:
             raise CourseError(f"{DIED}: set processes = 1.") from error
         except BaseException:  # an interrupt too: it waits for the pictures under way, not for all that were asked for
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=True, cancel_futures=True)
             raise
 
 

@@ -137,6 +137,7 @@ def check_settings(path: Path, settings: dict, made_by: str) -> bool:
     different = [key for key in settings if found.get(key) != settings[key]]
     if different:
         words = {"drawn_by": "another function draws", "made_by": "another function makes them"}
+        words |= {"captchas": "other captchas", "font_files": "other fonts under the same names"}
         what = ", ".join(
             words.get(key) or f"{key} {brief(found.get(key))} instead of {brief(settings[key])}" for key in different
         )

@@ -4,6 +4,7 @@ import hashlib
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -15,6 +16,8 @@ import numpy as np
 import psutil
 import pytest
 from conftest import kill_tree
+from fontTools.subset import Options, Subsetter
+from fontTools.ttLib import TTFont
 from PIL import Image
 
 from utils import captchas
@@ -270,6 +273,53 @@ def test_fonts_of_ones_own_draw_and_are_checked(tmp_path):
         says = f"fonts names .*{Path(name).name}, which is no font file that can be read"
         with pytest.raises(CourseError, match=says):
             captchas.check_alphabet("ab", f"{own},{name}")
+
+
+def font_of(path, chars, without=()):
+    """A font file that holds these characters only, and lacks these tables."""
+    font = TTFont(captchas.font_files("")[0])
+    subsetter = Subsetter(Options(notdef_outline=True))
+    subsetter.populate(text=chars)
+    subsetter.subset(font)
+    for table in without:
+        del font[table]
+    font.save(path)
+    return str(path)
+
+
+def test_a_font_must_have_a_blank_space_and_be_one_that_can_be_drawn(tmp_path):
+    """The painter draws spaces too: where a font has none, there would be a box between the characters."""
+    assert captchas.check_alphabet("012", font_of(tmp_path / "whole.ttf", "012 "))
+    with pytest.raises(CourseError, match=r"The font spaceless\.ttf has no blank space"):
+        captchas.check_alphabet("012", font_of(tmp_path / "spaceless.ttf", "012"))
+    with pytest.raises(CourseError, match=r"fonts names empty\.ttf, which is no font file that can be read"):
+        captchas.check_alphabet("012", font_of(tmp_path / "empty.ttf", "012 ", without=("glyf", "loca")))
+
+
+def test_another_font_in_the_same_file_is_never_mixed_in(tmp_path):
+    fonts, folder = font_of(tmp_path / "own.ttf", "0123456789 "), tmp_path / "captchas"
+    assert captchas.write_captchas(folder, 3, 0, fonts=fonts) == 3
+    assert captchas.write_captchas(folder, 3, 0, fonts=fonts) == 0
+    shutil.copy(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", fonts)
+    with pytest.raises(CourseError, match=r"other settings \(other fonts under the same names\)"):
+        captchas.write_captchas(folder, 3, 0, fonts=fonts)
+
+
+def test_nothing_is_drawn_after_an_interrupt_of_the_progress_bar(tmp_path, monkeypatch):
+    """The error, and so the generator that it left behind, lives as long as the notebook shows it."""
+
+    def interrupted(drawn, *words):
+        for number, one in enumerate(drawn):
+            if number == 20:
+                raise KeyboardInterrupt
+            yield one
+
+    monkeypatch.setattr(captchas, "progress", interrupted)
+    with pytest.raises(KeyboardInterrupt) as kept:
+        captchas.write_captchas(tmp_path, 3000, 0, processes=2)
+    drawn = len(captchas.find_pictures(tmp_path))
+    time.sleep(1)
+    assert kept.value and 20 <= drawn == len(captchas.find_pictures(tmp_path)) < 1000
 
 
 def test_letters_in_another_size_are_drawn_found_and_known_by_their_settings(tmp_path):
