@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
@@ -26,7 +27,8 @@ def note(workspace: Path, exercise: str, solved: bool) -> None:
     Raises:
         CourseError: the workspace cannot be written to.
     """
-    tally = read_tally(workspace / TALLY)
+    path = workspace / TALLY
+    tally = _lines(path)
     tries, before = tally.get(exercise, (0, False))
     if not before:
         tally[exercise] = (tries + 1, solved)
@@ -37,9 +39,23 @@ def note(workspace: Path, exercise: str, solved: bool) -> None:
 def read_tally(path: Path) -> dict[str, tuple[int, bool]]:
     """Tries, and whether it is solved, for each exercise of a tally; none where the file is missing or damaged."""
     try:
-        return {name: (int(line["tries"]), bool(line["solved"])) for name, line in read_json(path).items()}
-    except (OSError, CourseError, AttributeError, KeyError, TypeError, ValueError):
+        return _lines(path)
+    except CourseError:
         return {}
+
+
+def _lines(path: Path) -> dict[str, tuple[int, bool]]:
+    try:
+        found = read_json(path)
+    except CourseError as error:
+        if isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, FileNotFoundError):
+            raise  # another program looks at it just now: then it is not written anew either
+        return {}
+    lines = {}
+    for name, line in found.items():
+        with suppress(KeyError, TypeError, ValueError):  # a damaged line costs no other
+            lines[name] = int(line["tries"]), bool(line["solved"])
+    return lines
 
 
 def find_tallies(folder: Path) -> Iterator[Path]:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -67,6 +68,25 @@ def test_a_damaged_tally_starts_anew(tmp_path, damaged):
     (tmp_path / "tally.json").write_text(damaged, encoding="utf-8")
     room.note(tmp_path, "possible_texts", True)
     assert tally(tmp_path) == {"possible_texts": {"tries": 1, "solved": True}}
+
+
+def test_a_damaged_line_costs_no_other(tmp_path):
+    lines = {"palest": {"tries": 2, "solved": True}, "leak": {"tries": None}}
+    (tmp_path / "tally.json").write_text(json.dumps(lines), encoding="utf-8")
+    room.note(tmp_path, "leak", False)
+    assert tally(tmp_path) == lines | {"leak": {"tries": 1, "solved": False}}
+
+
+def test_a_tally_that_another_program_holds_is_not_written_anew(tmp_path, monkeypatch):
+    def held(*arguments, **named):
+        raise PermissionError(13, "Permission denied")
+
+    room.note(tmp_path, "palest", True)
+    monkeypatch.setattr(Path, "read_text", held)
+    with pytest.raises(CourseError, match="Cannot read"):
+        room.note(tmp_path, "leak", True)
+    monkeypatch.undo()
+    assert list(tally(tmp_path)) == ["palest"]
 
 
 @pytest.fixture
