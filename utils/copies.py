@@ -51,7 +51,7 @@ def make_copies(notebooks: Path = NOTEBOOKS, copies: Path = COPIES, fresh: bool 
     aside = next(
         copies / f"before-{number}" for number in range(1, 10_000) if not (copies / f"before-{number}").exists()
     )
-    for original in sorted(notebooks.glob("**/[0-9][0-9]-*.ipynb")):
+    for original in sorted([*notebooks.glob("[0-9][0-9]-*.ipynb"), *notebooks.glob("solutions/[0-9][0-9]-*.ipynb")]):
         name = original.relative_to(notebooks).as_posix()
         copy, newest = copies / name, cells_of(original)
         if copy.exists() and cells_of(copy) not in (made.get(name, ""), newest):  # the learner has changed it

@@ -40,8 +40,9 @@ CORES_OF_HUBS, LEARNERS = (8, 16, 32, 64), 25
 
 def pages() -> list[Path]:
     """Every page that may hold measured numbers."""
+    solutions = sorted(REPO.glob("notebooks/solutions/[0-9][0-9]-*.ipynb"))
     texts = [REPO / "README.md", REPO / "CONTRIBUTING.md", *REPO.glob("docs/*.md"), *REPO.glob("teaching/*.md")]
-    return [*sorted(path for path in texts if path.exists()), *sorted(REPO.glob("notebooks/**/[0-9][0-9]-*.ipynb"))]
+    return [*sorted(path for path in texts if path.exists()), *lessons().values(), *solutions]
 
 
 def lessons() -> dict[str, Path]:

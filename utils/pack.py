@@ -94,13 +94,18 @@ def download(machines: Sequence[str], wheels: Path = WHEELS) -> None:
         part.write_text("\n".join(sorted(done)) + "\n", encoding="utf-8")
 
 
+def check_target(target: Path) -> None:
+    """Refuse a folder of the course itself."""
+    require(not target.resolve().is_relative_to(REPO), "Choose a folder outside the course, for example on a stick.")
+
+
 def copy_course(target: Path) -> None:
     """Copy the course with its wheels to ``target``, without what it makes on a machine: .venv, workspace, runs ...
 
     Raises:
         CourseError: ``target`` is a folder of the course itself.
     """
-    require(not target.resolve().is_relative_to(REPO), "Choose a folder outside the course, for example on a stick.")
+    check_target(target)
     ignored = {line.strip("/") for line in (REPO / ".gitignore").read_text(encoding="utf-8").splitlines()}
     leave_out = shutil.ignore_patterns(".git", *(ignored - {WHEELS.name}))
     try:
@@ -124,6 +129,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         for machine in options.machines:
             require(machine in MACHINES, f"There are no packages for {machine!r}. There are: {', '.join(MACHINES)}.")
+        if options.to:
+            check_target(options.to)
         download(options.machines)
         if options.to:
             copy_course(options.to)

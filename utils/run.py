@@ -328,6 +328,7 @@ def _run(options: argparse.Namespace, settings: list[tuple[str, str]]) -> int:
         require(len(same) == 1, f"{' and '.join(same)} have the same name: run them one after the other.")
         require(output / notebook.name != notebook, f"--output is where {notebook.name} lies: choose another folder.")
     values = _values(chosen, read_values(options.file) if options.file else {}, settings)
+    require(not (options.store and values), "Only a run at the defaults is stored: leave out the parameters.")
     folders = open_workspace(values.get("workspace", "workspace"))
     for number, notebook in enumerate(chosen, 1):
         print(f"{number} of {len(chosen)}: {notebook.name}", flush=True)

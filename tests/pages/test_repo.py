@@ -99,7 +99,7 @@ def test_the_course_can_be_imported_from_any_folder(tmp_path):
 
 
 def test_nothing_looks_for_the_course_by_hand():
-    programs = [*REPO.glob("utils/*.py"), *REPO.glob("benchmarks/*.py"), *REPO.glob("notebooks/**/[0-9]*.ipynb")]
+    programs = [*REPO.glob("utils/*.py"), *REPO.glob("benchmarks/*.py"), *NOTEBOOKS, *SOLUTIONS]
     for path in [*programs, REPO / "Makefile", REPO / "pyproject.toml", REPO / "tests" / "conftest.py"]:
         found = re.findall(r"PYTHONPATH|sys\.path\b|^pythonpath", path.read_text(encoding="utf-8"), re.M)
         assert not found, path.name

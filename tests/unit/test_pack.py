@@ -134,6 +134,12 @@ def test_a_stick_that_is_full_is_told_in_one_sentence(tmp_path, monkeypatch):
         pack.copy_course(tmp_path / "stick")
 
 
+def test_a_folder_of_the_course_is_refused_before_anything_is_downloaded(monkeypatch, capsys):
+    monkeypatch.setattr(pack, "download", lambda machines: pytest.fail("downloaded"))
+    assert pack.main(["--to", str(REPO / "docs")]) == 1
+    assert "Choose a folder outside the course" in capsys.readouterr().err
+
+
 def test_an_unknown_machine_is_refused(capsys):
     assert pack.main(["amiga-3.12"]) == 1
     assert "There are no packages for 'amiga-3.12'" in capsys.readouterr().err

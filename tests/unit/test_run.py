@@ -318,7 +318,9 @@ def test_what_is_stored(tmp_path):
     assert "widget" not in json.dumps(nb)
 
 
-def test_only_a_run_at_the_defaults_is_stored(tmp_path):
+def test_only_a_run_at_the_defaults_is_stored(tmp_path, capsys):
+    assert main(["00", "--store", "-p", "seed", "1"]) == 1  # said before anything runs
+    assert "Only a run at the defaults is stored" in capsys.readouterr().err
     path = executed(tmp_path, tags=["injected-parameters"])
     with pytest.raises(CourseError, match="only a run at the defaults is stored"):
         store(path, tmp_path / "stored.ipynb")
@@ -365,11 +367,13 @@ def test_copies_are_made_once_and_an_unchanged_one_follows_the_course(course):
     notebooks, mine, changed = course
     assert copies.make_copies(notebooks, mine) == []
     assert source(mine / "01-a.ipynb") == source(mine / "solutions" / "01-a.ipynb") == "old"
+    changed(notebooks / ".ipynb_checkpoints" / "01-a-checkpoint.ipynb", "JupyterLab's own")
     changed(mine / "01-a.ipynb", "old", output="looked at and saved")
     assert copies.make_copies(notebooks, mine) == []
     assert "looked at and saved" in (mine / "01-a.ipynb").read_text()
     changed(notebooks / "01-a.ipynb", "new")
     assert copies.make_copies(notebooks, mine) == [] and source(mine / "01-a.ipynb") == "new"
+    assert sorted(path.name for path in mine.iterdir() if path.is_dir()) == ["solutions"]
 
 
 def test_a_changed_copy_is_kept_and_fresh_lays_it_aside(course):
