@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import numpy as np
 from utils.augment import augment
 from utils.captchas import DIGITS, LENGTH, draw_captcha, labels_of, split_texts
 from utils.code import code_of
-from utils.files import PART, read_json, require, shown, write_aside, write_json
+from utils.files import PART, cannot_write, read_json, require, shown, write_aside, write_json
 from utils.model import scaled
 from utils.pictures import gray
 from utils.quiet import tf
@@ -125,18 +126,19 @@ def write_shards(
         **look,
     }
     for lane in mine(lanes, worker, workers):
-        for shard in range(lane, shards, lanes):
-            path = shard_path(folder, shard, shards)
-            about = path.with_suffix(".json")
-            if about.exists() and path.exists():
-                found = read_json(about, settings=dict, records=int, bytes=int)
-                fits = found["settings"] == settings
-                require(fits, f"{shown(folder)} holds other shards: delete that folder, and run this again.")
-                if path.stat().st_size == found["bytes"]:
-                    continue
-            records = _write_shard(path, range(shard, count, shards), texts, seed, size, chars, look)
-            write_json(about, {"settings": settings, "records": records, "bytes": path.stat().st_size})
-            written += records
+        with _alone(folder, lane):
+            for shard in range(lane, shards, lanes):
+                path = shard_path(folder, shard, shards)
+                about = path.with_suffix(".json")
+                if about.exists() and path.exists():
+                    found = read_json(about, settings=dict, records=int, bytes=int)
+                    fits = found["settings"] == settings
+                    require(fits, f"{shown(folder)} holds other shards: delete that folder, and run this again.")
+                    if path.stat().st_size == found["bytes"]:
+                        continue
+                records = _write_shard(path, range(shard, count, shards), texts, seed, size, chars, look)
+                write_json(about, {"settings": settings, "records": records, "bytes": path.stat().st_size})
+                written += records
     found = [shard_path(folder, shard, shards).with_suffix(".json") for shard in range(shards)]
     if all(path.exists() for path in found):
         files = {path.with_suffix(".tfrecord").name: read_json(path)["records"] for path in found}
@@ -144,6 +146,23 @@ def write_shards(
         if not (folder / MANIFEST).exists() or read_json(folder / MANIFEST) != manifest:
             write_json(folder / MANIFEST, manifest)
     return written
+
+
+@contextmanager
+def _alone(folder: Path, lane: int) -> Iterator[None]:
+    """Wait until no other run writes the shards of this lane."""
+    import filelock
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(folder / f".lane-{lane}.lock")
+        lock.acquire()
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _write_shard(
@@ -155,7 +174,7 @@ def _write_shard(
     chars: str,
     look: Mapping[str, object],
 ) -> int:
-    for left in path.parent.glob(f"{PART}*-{path.name}"):  # by this worker, when it was killed
+    for left in path.parent.glob(f"{PART}*-{path.name}"):  # of a worker that was killed
         left.unlink(missing_ok=True)
     with write_aside(path) as part, record_writer(part) as writer:
         for number in numbers:

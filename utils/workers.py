@@ -347,7 +347,8 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--report", action="store_true", help="write report.json beside the model: losses and times")
     rest, settings = settings_in(sys.argv[1:] if arguments is None else arguments)
     options = parser.parse_args(rest)
-    values = DEFAULTS | {name: value_of(name, text) for name, text in settings if name in DEFAULTS}
+    usual = DEFAULTS | ({"augmentation": False} if options.endless else {})  # what never comes again needs no change
+    values = usual | {name: value_of(name, text) for name, text in settings if name in DEFAULTS}
     unknown = [name for name, _ in settings if name not in DEFAULTS]
     require(not unknown, f"There is no parameter {', '.join(unknown)} here. There are: {', '.join(DEFAULTS)}.")
     check_parameters(values)
@@ -525,8 +526,7 @@ def _train(options: argparse.Namespace, index: int, workers: int, watch: Watch) 
             else:
                 where = (_folder(options) / SHARDS, count, lane, lanes, part, steps)
                 found[lane] = shards.lane_batches(*where, size, length, first_step)
-        augmented = values["augmentation"] and not options.endless
-        return shards.worker_batches(found, part, size, length, augmented, first_step)
+        return shards.worker_batches(found, part, size, length, values["augmentation"], first_step)
 
     step = distributed.compiled_step(strategy, network, iter(strategy.distribute_datasets_from_function(own)))
     checkpoint = checkpoints.Checkpoint(folder, settings, done)

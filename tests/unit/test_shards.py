@@ -1,6 +1,7 @@
 """Data for many workers: nobody's file is another's, and the global batches are the same for any number of workers."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import PurePosixPath, PureWindowsPath
 
@@ -44,12 +45,17 @@ def test_the_endless_row_has_every_text_once_in_each_turn_and_is_never_the_same(
     assert [shards.drawing(TEXTS, 1, number) for number in range(len(row))] != row
 
 
+def names_in(folder):
+    """The files in a folder of shards, without the locks."""
+    return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock")
+
+
 def test_workers_write_without_a_file_in_common(tmp_path):
     """What two have written is, byte for byte, what one writes alone."""
     assert [written(tmp_path / "two", worker, 2) for worker in (1, 0)] == [13, 13]
     assert written(tmp_path / "one") == 26
-    names = sorted(path.name for path in (tmp_path / "one").iterdir())
-    assert names == sorted(path.name for path in (tmp_path / "two").iterdir())
+    names = names_in(tmp_path / "one")
+    assert names == names_in(tmp_path / "two")
     assert len(names) == 9 and "manifest.json" in names
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
@@ -62,7 +68,7 @@ def test_workers_write_without_a_file_in_common(tmp_path):
     assert list(manifest["files"].values()) == [7, 7, 6, 6]
     alone = tmp_path / "alone"
     written(alone, 1, 2)
-    assert {path.name[:11] for path in alone.iterdir()} == {"train-00001", "train-00003"}  # and no manifest
+    assert {name[:11] for name in names_in(alone)} == {"train-00001", "train-00003"}  # and no manifest
 
 
 def test_records_are_the_captchas_of_their_numbers(tmp_path):
@@ -90,6 +96,13 @@ def test_writing_goes_on_where_it_stopped(tmp_path):
     assert first.read_bytes() == before and len(records_of(second)) == 6
 
 
+def test_two_runs_never_write_the_same_shard(tmp_path):
+    """Two trainings in one workspace share their shards: the second waits for a lane, and takes what is there."""
+    with ThreadPoolExecutor(2) as pool:
+        assert sum(pool.map(written, [tmp_path, tmp_path])) == 26
+    assert sum(len(records_of(path)) for path in tmp_path.glob("*.tfrecord")) == 26
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -110,7 +123,7 @@ def test_a_disk_that_is_full_is_told_and_leaves_nothing_behind(tmp_path, monkeyp
     monkeypatch.setattr(tfrecords.tf.io, "TFRecordWriter", full)
     with pytest.raises(CourseError, match="No space left"):
         written(tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert names_in(tmp_path) == []
 
 
 def test_too_few_captchas_are_told(tmp_path):

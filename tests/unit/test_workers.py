@@ -365,6 +365,11 @@ def test_an_alphabet_may_begin_with_a_minus():
     assert options_of(["--lanes", "4", "-p", "chars", "-+*/0123456789"]).values["chars"] == "-+*/0123456789"
 
 
+def test_what_never_comes_again_is_augmented_only_on_demand():
+    for given, augmented in (([], True), (["--endless"], False), (["--endless", "-p", "augmentation", "True"], True)):
+        assert options_of(given).values["augmentation"] == augmented
+
+
 def test_workers_get_equally_many_lanes():
     workers.check_workers(8, 4)
     with pytest.raises(CourseError, match="multiple of the 3 workers"):
