@@ -24,7 +24,7 @@ from utils.files import REPO, read_json, require, write_json
 from utils.machine import fastest_dtype, gflop, machine
 from utils.parameters import NO_SETTINGS, check_names, check_parameters, value_of
 from utils.pictures import gray
-from utils.results import RESULTS, UNSAID
+from utils.results import RESULTS
 from utils.run import defaults, find_notebook, read_values, run_notebook
 from utils.scores import wilson_interval
 from utils.workspace import open_workspace
@@ -181,7 +181,7 @@ def score_model(
 def known_parameters() -> dict[str, object]:
     """The parameters that decide what model the notebooks make, and their defaults; the seed comes on top."""
     found = {name: value for number in STEPS for name, value in defaults(find_notebook(number)).items()}
-    return UNSAID | {name: value for name, value in found.items() if name not in {"seed", *NO_SETTINGS}}
+    return {name: value for name, value in found.items() if name not in {"seed", *NO_SETTINGS}}
 
 
 def read_recipe(name: str) -> dict[str, object]:
@@ -223,7 +223,7 @@ def earlier(name: str, values: dict[str, object], folder: Path | None = None) ->
     before = {}
     if path.exists():
         before = read_json(path, "restore this file, or delete it and measure again.", parameters=dict, runs=list)
-    return before["runs"] if before and UNSAID | before["parameters"] == UNSAID | values else []
+    return before["runs"] if before and before["parameters"] == values else []
 
 
 def save(

@@ -215,7 +215,7 @@ def save_weights(model: keras.Model, path: Path, about: dict) -> None:
 
 
 def read_weights(path: Path) -> tuple[dict, list[np.ndarray]]:
-    """What `save_weights` has saved: ``about``, and the weights as float32 arrays. Weights in float16 are read too."""
+    """What `save_weights` has saved: ``about``, and the weights as float32 arrays."""
     with np.load(path, allow_pickle=False) as file:  # reads everything and compares checksums
         about, *parts = (file[name] for name in file.files)
     rest, weights = iter(parts), []
@@ -239,9 +239,9 @@ def load_compact(path: Path, size: tuple[int, int]) -> tuple[keras.Model, dict]:
     require(path.exists(), f"There is no {shown(path)}: fetch the course again, or run {TRAIN}.")
     try:
         about, weights = read_weights(path)
-        of_size, strides, fc_units = tuple(about["size"]), tuple(about.get("strides", (4, 4))), about["fc_units"]
+        of_size, strides, fc_units = tuple(about["size"]), tuple(about["strides"]), about["fc_units"]
         pairs = all(len(pair) == 2 and {type(number) for number in pair} == {int} for pair in (of_size, strides))
-        classes, length = about.get("classes", len(DIGITS)), about.get("length", LENGTH)
+        classes, length = about["classes"], about["length"]
         known = fc_units in {weight.shape[-1] for weight in weights if weight.shape}
         whole = pairs and known and {type(classes), type(length)} == {int} and isinstance(about["records"], dict)
         require(whole, f"{shown(path)} is damaged: fetch it again.")

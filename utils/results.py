@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from utils.captchas import DIGITS, LENGTH, USUAL
 from utils.files import REPO, CourseError, read_json, shown
 
 RESULTS = REPO / "results" / "accuracy"
@@ -31,8 +30,6 @@ RECIPES = (
     "bent",
 )  # those for the whole course, in tables
 LETTERS = ("letters-36", "letters-34", "letters-62")  # those of other alphabets
-# What results from before these parameters do not say: they are of captchas as they were drawn then.
-UNSAID = {"chars": DIGITS, "length": LENGTH, **USUAL}
 
 
 def read_results(*names: str, folder: Path | None = None) -> list[dict]:
@@ -52,8 +49,7 @@ def read_results(*names: str, folder: Path | None = None) -> list[dict]:
             f"There is no result for {missing[0]!r} in {shown(folder or RESULTS)}: "
             f"run python -m benchmarks.{program} {recipe}{' --augmented' * missing[0].endswith('-augmented')}"
         )
-    found = [read_json((folder or RESULTS) / f"{name}.json", mend="fetch the course again.") for name in names]
-    return [result | {"parameters": UNSAID | result["parameters"]} for result in found]
+    return [read_json((folder or RESULTS) / f"{name}.json", mend="fetch the course again.") for name in names]
 
 
 def measured(name: str, folder: Path | None = None) -> bool:

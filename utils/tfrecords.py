@@ -29,7 +29,6 @@ from utils.workspace import held
 SETTINGS = "records.json"
 SPLITS = ("train", "validation", "test")
 FAINTEST = 8  # gray levels between the darkest and the lightest pixel; captchas have many more
-BEFORE = {"chars": DIGITS, "length": LENGTH}  # of records that do not say
 SHARD = 10_000  # records in one file, about 500 MB at 224x224; more of them go to several files
 WRITE = "02-write-tfrecords.ipynb"
 NO_CAPTCHA = "it is no PNG file named by"
@@ -134,9 +133,6 @@ def strange_pictures(captchas: Path, chars: str = DIGITS, length: int = LENGTH) 
 def _finished(records: Path, settings: dict, files: dict[str, list[Path]], wanted: dict[str, int]) -> Written | None:
     """What an earlier run with these settings has written, unless a file is missing or may have been mended since."""
     whole = all(path.exists() for paths in files.values() for path in paths)
-    if (records / SETTINGS).exists():  # records of before they said so
-        known = read_json(records / SETTINGS)
-        settings = {name: value for name, value in settings.items() if name in known or BEFORE.get(name) != value}
     if not check_settings(records / SETTINGS, settings, WRITE) or not whole:
         return None
     found = read_json(records / SETTINGS, skipped=dict)
@@ -220,11 +216,12 @@ def record_files(records: Path, split: str) -> list[Path]:
 def alphabet_of(records: Path) -> tuple[str, int]:
     """The characters of which the texts in these records are made, and how many a text has, as records.json says.
 
-    Where it does not say: what the settings of the captchas say, else four digits.
+    Where there is no such file: four digits.
     """
-    found = read_json(records / SETTINGS) if (records / SETTINGS).exists() else {}
-    captchas = found.get("captchas") if isinstance(found.get("captchas"), dict) else {}
-    chars, length = ({**BEFORE, **captchas, **found}[name] for name in BEFORE)
+    if not (records / SETTINGS).exists():
+        return DIGITS, LENGTH
+    found = read_json(records / SETTINGS)
+    chars, length = found.get("chars"), found.get("length")
     fits = isinstance(chars, str) and len(chars) > 1 and type(length) is int and length > 0
     require(fits, f"{shown(records / SETTINGS)} is damaged: delete {shown(records)} and run {WRITE}.")
     return chars, length

@@ -10,7 +10,7 @@ from utils import checkpoints, prepare
 from utils.captchas import find_captchas, text_from, text_of, write_captchas
 from utils.files import CourseError
 from utils.model import alexnet, save_compact, save_model
-from utils.tfrecords import alphabet_of, read_records, write_records
+from utils.tfrecords import alphabet_of, read_records
 from utils.workspace import open_workspace
 
 
@@ -171,19 +171,3 @@ def test_missing_captchas_are_drawn_again_in_their_own_size(tmp_path):
     prepare.ready_records(folders, 6, 2, 0, SIZE)
     shutil.rmtree(folders.captchas)
     assert prepare.look_of(folders) == {"width": 200, "height": 80}  # the records know it too
-
-
-def test_settings_of_before_there_were_other_alphabets_are_read_as_digits(tmp_path):
-    """captchas.json never named a size, and records.json no characters."""
-    folders = open_workspace(tmp_path)
-    records = prepare.ready_records(folders, 12, 4, 0, SIZE)
-    known = json.loads((folders.captchas / "captchas.json").read_text())
-    assert set(known) == {"captcha_count", "seed", "chars", "length", "captcha"}  # as ever
-    old = json.loads((records / "records.json").read_text())
-    assert old.pop("chars") == "0123456789" and old.pop("length") == 4
-    (records / "records.json").write_text(json.dumps(old))
-    assert alphabet_of(records) == ("0123456789", 4)
-    assert write_records(folders.captchas, records, 4, 0, SIZE).already_there
-    assert prepare.ready_records(folders, 12, 4, 0, SIZE) == records
-    with pytest.raises(CourseError, match="other settings"):
-        write_records(folders.captchas, records, 5, 0, SIZE)
