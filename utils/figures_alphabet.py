@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -49,8 +50,8 @@ def plot_measured_transfer(chance: float, folder: Path | None = None) -> None:
 
 
 def _draw_curves(ax: Axes, curves: dict[str, tuple[Sequence[int], Sequence[float]]], chance: float) -> None:
-    for (name, (steps, shares)), color, marker in zip(curves.items(), (RIGHT, WRONG), "os", strict=False):
-        ax.plot([0, *steps], [chance, *shares], color=color, marker=marker, label=name)
+    for (name, (steps, shares)), marker in zip(curves.items(), cycle("osD^v*P"), strict=False):
+        ax.plot([0, *steps], [chance, *shares], marker=marker, label=name)
     mark_chance(ax, chance, f"guessing, {chance:.1%}")
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     highest = max(ax.get_ylim()[1], *(max(shares) for _, shares in curves.values()))

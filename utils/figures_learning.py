@@ -137,7 +137,8 @@ def running_mean(values: Sequence[float], width: int = 10) -> np.ndarray:
 def plot_learning(curves: Mapping[str, Sequence[float]], title: str, classes: int = len(DIGITS)) -> None:
     """The loss of every step as a thin line, and the mean of the last ten steps as a thick one; chance is dashed."""
     _, ax = plt.subplots(figsize=(8, 3.4))
-    for (name, losses), color in zip(curves.items(), (RIGHT, WRONG), strict=False):
+    for number, (name, losses) in enumerate(curves.items()):
+        color = f"C{number}"  # of the style: a learner may add a third curve, and more
         steps = np.arange(1, len(losses) + 1)
         ax.plot(steps, losses, color=color, linewidth=0.8, alpha=0.5)
         ax.plot(steps, running_mean(losses), color=color, label=name)

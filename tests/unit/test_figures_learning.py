@@ -68,6 +68,12 @@ def test_guessing_is_drawn_beside_the_losses():
     assert guessing.get_xdata()[-1] * plt.gca().get_xlim()[1] == pytest.approx(20)
 
 
+def test_no_curve_is_left_out():
+    names = [f"rate {number}" for number in range(8)]
+    figures_learning.plot_learning({name: [2.3, 1.0] for name in names}, "Loss")
+    assert [text.get_text() for text in plt.gca().get_legend().get_texts()][:8] == names
+
+
 def test_the_lowest_rate_is_marked():
     figures_learning.plot_sweep([1e-5, 1e-3, 0.1], [2.3, 1.5, 2.4], 50)
     assert said(plt.gca()) == ["lowest: 1.50 at 0.001"]
