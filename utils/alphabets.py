@@ -23,7 +23,8 @@ CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ALPHANUMERIC = DIGITS + CAPITALS
 LETTERS = REPO / "models" / "letters.npz"  # a network for these 36 characters, made by benchmarks.letters
 SIZE, STRIDES = (96, 160), (4, 2)  # of its pictures, and of its first filters
-# Characters that are the same shape in the package's font, but for their size, which differs in every captcha anyway.
+# Characters of the same shape in the package's font: the painter stretches each to the height of the line, so that
+# their size is lost; and 0, which is only a little narrower than O.
 ALIKE = ("0Oo", "cC", "sS", "vV", "wW", "xX", "zZ")
 
 

@@ -78,6 +78,8 @@ def gives(*cases: tuple[tuple, object]) -> Callable[[object], bool | None]:
             same = (
                 math.isclose(_number(result), expected, rel_tol=1e-4, abs_tol=1e-6)
                 if isinstance(expected, float)
+                else np.array_equal(result, expected)
+                if isinstance(expected, list)
                 else result == expected
             )
             if not same:
@@ -152,8 +154,8 @@ def _finds_horizontal_edges(answer: object) -> bool:
         raise ValueError(f"its shape is {weights.shape}, not (3, 3)")
     dark_over_bright = np.repeat([0.0, 0.0, 1.0], 3).reshape(3, 3), np.repeat([0.0, 1.0, 1.0], 3).reshape(3, 3)
     even = [*(piece.T for piece in dark_over_bright), np.ones((3, 3))]
-    finds = all((piece * weights).sum() > 1e-6 for piece in dark_over_bright)
-    return finds and all(abs((piece * weights).sum()) < 1e-6 for piece in even)
+    found = [(piece * weights).sum() for piece in dark_over_bright]  # a filter may look at two of the three rows only
+    return min(found) > -1e-6 and max(found) > 1e-6 and all(abs((piece * weights).sum()) < 1e-6 for piece in even)
 
 
 def _pools_smallest(answer: object, picture: np.ndarray) -> bool | None:
@@ -167,10 +169,6 @@ def _pools_smallest(answer: object, picture: np.ndarray) -> bool | None:
         if np.shape(given) != expected.shape or not np.allclose(given, expected):
             return False
     return True
-
-
-def _worst(answer: object, places: np.ndarray) -> bool:
-    return _number(answer) in range(len(places)) and places[int(answer)] == min(places)
 
 
 def _breaks(answer: object, network: object, image: np.ndarray) -> bool:
@@ -224,17 +222,25 @@ def _overlap(answer: object) -> bool:
     return bool(answer) == (wilson_interval(490, 500)[0] <= wilson_interval(485, 500)[1])
 
 
-def _one_wrong(answer: object, right: np.ndarray) -> bool:
+def _one_wrong(answer: object, right: np.ndarray) -> bool | None:
     wrong = (~right).sum(axis=1)
-    return math.isclose(_number(answer), (wrong == 1).sum() / (wrong > 0).sum(), abs_tol=5e-4)
+    if not wrong.any():
+        return None  # nothing was misread, so there is nothing to count
+    return math.isclose(_number(answer), (wrong == 1).sum() / (wrong > 0).sum(), abs_tol=6e-3)
 
 
-def _most_confused(answer: object, matrices: np.ndarray, chars: str = DIGITS) -> bool:
-    """Whether no two characters were confused more often, in either direction, than these two, or their labels."""
+def _surely_wrong(answer: object, sure: np.ndarray, whole: np.ndarray) -> bool | None:
+    if whole.all():
+        return None
+    return _number(answer) in np.flatnonzero(~whole & (sure == sure[~whole].max()))
+
+
+def _second_pair(answer: object, matrices: np.ndarray, chars: str = DIGITS) -> bool:
+    """Whether only one pair of characters was confused more often, in either direction, than these or their labels."""
     counts = matrices.sum(axis=0)
     counts = np.triu(counts + counts.T, 1)
     first, second = sorted(chars.index(one) if isinstance(one, str) else one for one in answer)
-    return counts[first, second] == counts.max()
+    return first != second and counts[first, second] == np.sort(counts, axis=None)[-2]
 
 
 def _lowest_threshold(answer: object, sure: np.ndarray, whole: np.ndarray, promise: float = 0.999) -> bool:
@@ -255,7 +261,7 @@ def _first_lost(answer: object, network: object, image: np.ndarray) -> bool:
 
     changed = np.asarray(answer, dtype=np.uint8).reshape(image.shape)
     before, after = probabilities(network, np.stack([image, changed])).argmax(axis=-1)
-    only_paper, small = (changed >= image).all(), (changed != image).mean() < 0.5  # paper is the brightest there is
+    only_paper, small = (changed[changed != image] == image.max()).all(), (changed != image).mean() < 0.5
     return bool(only_paper and small and before[0] != after[0] and (before[1:] == after[1:]).all())
 
 
@@ -347,7 +353,8 @@ EXERCISES = {
     "pictures_in_all": Exercise(
         "a whole number of pictures",
         lambda answer, in_epoch: _number(answer) == 30 * in_epoch,
-        "after the change, run the cell of the parameters and then every cell below it, and read section 2 again.",
+        "after the change, run the cell of the parameters and then every cell below it, and read section 2 again. "
+        "Write the number without a comma.",
     ),
     "order_of_cells": Exercise(
         "two numbers in brackets",
@@ -383,7 +390,7 @@ EXERCISES = {
     "harder": Exercise(
         "a picture of 160 x 60 pixels, not as `draw_captcha` draws it; only you can see whether it is harder",
         _drawn_otherwise,
-        "make a painter of your own, change its `character_rotate`, and draw with `captchas.seeded`.",
+        "make a new `captcha.image.ImageCaptcha(160, 60)`, change its `character_rotate`, and draw with `seeded`.",
     ),
     # Notebook 02
     "megabytes": Exercise(
@@ -456,7 +463,7 @@ EXERCISES = {
         ),
         "exponentiate all logits, divide the true digit's by the sum of all, and take minus the natural logarithm.",
     ),
-    "chance_of_letters": Exercise(
+    "loss_of_letters": Exercise(
         "a number",
         near(math.log(26), 0.005),
         "with ten digits it was the logarithm of ten.",
@@ -504,9 +511,9 @@ EXERCISES = {
     ),
     # Notebook 06
     "worst_output": Exercise(
-        "the number of an output, counted from 0",
-        _worst,
-        "`places` holds the accuracies of all outputs, and NumPy has `argmin`.",
+        "a number of captchas",
+        lambda answer, places, count: _number(answer) == round((1 - min(places)) * count),
+        "`(read != labels).sum(axis=0)` counts the misread characters of each output; take the largest number.",
     ),
     "if_independent": Exercise(
         "a number between 0 and 1",
@@ -570,14 +577,14 @@ EXERCISES = {
         _one_wrong,
         "`(~right).sum(axis=1)` counts the wrong characters of each captcha; divide by the captchas that have any.",
     ),
-    "most_confused": Exercise(
+    "second_pair": Exercise(
         "a set of two characters, or of their labels",
-        _most_confused,
-        "add up the matrices of all places, add the mirrored matrix, `.T`, to that, and leave out the diagonal.",
+        _second_pair,
+        "add the mirrored matrix, `.T`, to the sum of all, leave out the diagonal, and take the pair after the first.",
     ),
     "surely_wrong": Exercise(
         "the number of a row, counted from 0",
-        lambda answer, sure, whole: _number(answer) in np.flatnonzero(~whole & (sure == sure[~whole].max())),
+        _surely_wrong,
         "use `np.where` to give a confidence of 0 to all captchas that were read whole, and find the highest.",
     ),
     "threshold": Exercise(
@@ -619,8 +626,8 @@ EXERCISES = {
         "use `tf.roll(label, 1, axis=0)` on each of the four labels. Take the mean of the last 50 losses.",
     ),
     "calm": Exercise(
-        "the highest loss of one training, below 3",
-        lambda answer: 2.2 < _number(answer) < 3,
+        "the highest loss of a training that stays below 3",
+        lambda answer, losses: max(losses) < 3 and near(max(losses), 0.005)(answer),
         "change only the learning rate, by a factor of a hundred.",
     ),
     "in_both": Exercise(
@@ -660,13 +667,13 @@ EXERCISES = {
     ),
     # Notebook 10
     "first_loss": Exercise(
-        "a number above 4",
-        near(math.log(62), 0.003),
-        "each character has the probability 1/62, and the loss is minus its logarithm.",
+        "a number above 3",
+        near(math.log(31), 0.005),
+        "each character has the probability 1/31, and the loss is minus its logarithm.",
     ),
-    "best_possible": Exercise(
+    "with_a_coin": Exercise(
         "a share between 0 and 1",
-        near((35 / 36) ** 4, 0.002),
+        near((35 / 36) ** 4, 0.005),
         "two of 36 characters are doubtful, and half of those are read wrong. Then all four must be right.",
     ),
     "trained_weights": Exercise(

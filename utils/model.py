@@ -107,7 +107,7 @@ def _too_small(size: tuple[int, int], strides: tuple[int, int]) -> str:
 
 
 def scaled(images: np.ndarray | tf.Tensor) -> tf.Tensor:
-    """Pictures as the network takes them, in training and after: all of the same contrast, however pale their ink.
+    """Pictures as the network takes them, in training and after: their contrasts closer together.
 
     Args:
         images: shape (batch, height, width, 1), from 0 for black to 255 for white, of any number type.
