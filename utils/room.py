@@ -27,8 +27,7 @@ def note(workspace: Path, exercise: str, solved: bool) -> None:
     Raises:
         CourseError: the workspace cannot be written to.
     """
-    path = workspace / TALLY
-    tally = _lines(path)
+    tally = _lines(workspace / TALLY)
     tries, before = tally.get(exercise, (0, False))
     if not before:
         tally[exercise] = (tries + 1, solved)
