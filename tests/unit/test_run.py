@@ -1,6 +1,7 @@
 """The program that runs notebooks: what it takes, what it refuses, and that a good run prints nothing alarming."""
 
 import base64
+import io
 import json
 import os
 import re
@@ -13,8 +14,9 @@ import nbformat
 import pytest
 from conftest import POSIX
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
 
-from utils import copies, run
+from utils import captchas, copies, run
 from utils.files import REPO, CourseError
 from utils.progress import Progress, fraction_of
 from utils.run import NOTEBOOKS, SOLUTIONS, defaults, find_notebook, main, read_values, run_notebook, store
@@ -316,6 +318,18 @@ def test_what_is_stored(tmp_path):
     assert picture.metadata == {"image/png": {"width": 3, "alt": "A captcha."}}
     assert set(still.data) == {"text/plain", "text/html"} and said.text == "said"
     assert "widget" not in json.dumps(nb)
+
+
+def test_a_stored_picture_does_not_look_like_a_path(monkeypatch):
+    file = io.BytesIO()
+    captchas.draw_captcha("2026", 0).resize((640, 240)).save(file, format="png")
+    png = base64.b64encode(file.getvalue()).decode()
+    usual = run._smaller(png)
+    monkeypatch.setattr(run, "LIKE_A_PATH", re.compile(re.escape(usual[-80:-60])))
+    other = run._smaller(png)
+    assert usual[-80:-60] not in other
+    pictures = [Image.open(io.BytesIO(base64.b64decode(one))).convert("RGB").tobytes() for one in (usual, other)]
+    assert pictures[0] == pictures[1]
 
 
 def test_only_a_run_at_the_defaults_is_stored(tmp_path, capsys):
