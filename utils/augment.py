@@ -61,7 +61,7 @@ def augment(
         shear: largest slant, as a share of the height or width.
         bend: how far strokes are bent sideways on average, in pixels as for ``shift``; up and down it is in proportion
             to how much taller the pictures are stretched than captchas are drawn. Neighbouring strokes are bent alike.
-        tone: largest change of the ink's darkness, as the logarithm of an exponent.
+        tone: how much the ink changes: darkness gets an exponent from exp(-tone), darker, to exp(tone / 2), paler.
 
     Returns:
         float32 tensor of the shape of ``images``, in [0, 255]; the edge is continued outwards.

@@ -141,9 +141,13 @@ def machine_of(printed: str) -> dict[str, str]:
     found = re.search(r"My machine: (\{.*?\})", printed, re.S)
     if not found:
         return {}
-    machine = ast.literal_eval(found[1])
+    return {"machine": cores_of(ast.literal_eval(found[1]))}
+
+
+def cores_of(machine: dict) -> str:
+    """Such as ``"2 x86-64 cores with bfloat16"``, of what `utils.machine.machine` returns."""
     kind = machine["system"].split()[-1].replace("_", "-")
-    return {"machine": f"{machine['cores']} {kind} cores with{'' if machine['bfloat16'] else 'out'} bfloat16"}
+    return f"{machine['cores']} {kind} cores with{'' if machine['bfloat16'] else 'out'} bfloat16"
 
 
 def printed_by(nb: nbformat.NotebookNode) -> str:
@@ -169,9 +173,10 @@ def from_results() -> dict[str, str]:
     found = {}
     bench, catch_up = REPO / "results" / "bench.json", REPO / "results" / "catch-up.json"
     if bench.exists():
-        rows = read_json(bench, "fetch the course again.")["rows"]
+        measured = read_json(bench, "fetch the course again.")
+        rows = measured["rows"]
         speeds = {row["what"]: row["value"] for row in rows}
-        found["bench"] = speed_table(rows)
+        found |= {"bench": speed_table(rows), "bench-machine": cores_of(measured["machine"])}
         if "train, mixed_bfloat16" in speeds:
             found["float32-times"] = f"{speeds['train, mixed_bfloat16'] / speeds['train, float32']:.1f}"
     if catch_up.exists():

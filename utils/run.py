@@ -320,7 +320,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nStopped. Run this again to go on from here.", file=sys.stderr)
+        print("\nStopped. Run this again: what is drawn, written and trained is kept.", file=sys.stderr)
         return 130
 
 
