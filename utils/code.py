@@ -13,6 +13,8 @@ from contextlib import suppress
 from functools import partial
 from types import CodeType
 
+import numpy as np
+
 
 def plain(node: ast.AST) -> ast.AST:
     """The tree of a function or class, without what does not change its work.
@@ -100,18 +102,35 @@ def _is_plain(value: object) -> bool:
     return isinstance(value, PLAIN)
 
 
+def _value(value: object) -> str | None:
+    """A text that says all about a plain value, an array, or a collection of them; None for anything else."""
+    if _is_plain(value):
+        return repr(value)
+    if isinstance(value, np.ndarray | np.generic) and value.dtype != object:
+        return f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
+    if isinstance(value, tuple | list | set | frozenset | dict):
+        parts = [_value(part) for part in (value.items() if isinstance(value, dict) else value)]
+        if None not in parts:
+            return f"{sorted(parts) if isinstance(value, set | frozenset) else parts}"
+    return None
+
+
 def _ours(function: Callable) -> bool:
     module = getattr(function, "__module__", None) or ""
     return module.startswith(("__main__", "utils.")) and module != "utils.files"
 
 
 def _collect_all(used: dict, by: object, seen: dict[object, str]) -> None:
-    """Note the plain values among those that ``by`` uses, and all functions and classes."""
+    """Note the values among those that ``by`` uses, and all functions, classes and objects of ours."""
     for name, value in used.items():
-        if _is_plain(value):
-            seen[id(by), name] = f"{name} = {value!r}"
+        text = _value(value)
+        if text is not None:
+            seen[id(by), name] = f"{name} = {text}"
         elif callable(value):
             _collect(value, seen)
+        elif (_ours(type(value)) or type(value).__module__.startswith("captcha.")) and id(value) not in seen:
+            seen[id(value)] = "an object"  # such as a painter that was told to tilt less
+            _collect_all({"class": type(value), **getattr(value, "__dict__", {})}, value, seen)
 
 
 def _around(function: Callable) -> dict[str, object]:
@@ -128,7 +147,7 @@ def _around(function: Callable) -> dict[str, object]:
             found[name] = cell.cell_contents
     there = {name: function.__globals__[name] for name in _names(function.__code__) if name in function.__globals__}
     plain = function.__module__.startswith("__main__")
-    return found | {name: value for name, value in there.items() if plain or not _is_plain(value)}
+    return found | {name: value for name, value in there.items() if plain or _value(value) is None}
 
 
 def _names(code: CodeType) -> set[str]:
@@ -148,7 +167,8 @@ def _tree(function: Callable) -> str:
     try:
         source = textwrap.dedent(inspect.getsource(function))
         return definitions(source).get(name, source)
-    except (OSError, TypeError):  # a class without methods in a notebook, or code typed where no source is kept
+    # A class without methods in a notebook, code typed where no source is kept, or a part of a call over several lines.
+    except (OSError, TypeError, SyntaxError):
         codes = [_compiled(one.__code__) for one in (methods or [function]) if inspect.isfunction(one)]
         values = {key: value for key, value in vars(function).items() if key[0] != "_" and _is_plain(value)}
         return f"{name} {sorted(values.items())} {codes}"

@@ -86,8 +86,20 @@ def fingerprints(tmp_path, monkeypatch, *sources):
             "k=4",
         ),
         ("class Scale:\n    k = 3\n\n\ndef outer(x):\n    return Scale.k * x\n", "k = 3", "k = 4"),
+        ("import numpy as np\n\nK = np.arange(3)\n\n\ndef outer(x):\n    return K * x\n", "(3)", "(1, 4)"),
+        ("def of(k, f):\n    return f\n\n\nouter = of(\n    2, lambda x: x + 1)\n", "x + 1", "x + 2"),
+        ("K = {1: {3, 5}}\n\n\ndef outer(x):\n    return x in K[1]\n", "3, 5", "3, 6"),
+        (
+            "from captcha.image import ImageCaptcha\n\nown = ImageCaptcha()\nown.character_rotate = (0, 9)\n\n\n"
+            "def outer(text, seed):\n    return own.generate_image(text)\n",
+            "(0, 9)",
+            "(0, 8)",
+        ),
     ],
-    ids=["a global value", "a default", "a closure", "a partial", "a class without methods"],
+    ids=[
+        *("a global value", "a default", "a closure", "a partial", "a class without methods"),
+        *("an array", "a part of a call over two lines", "a set", "a painter"),
+    ],
 )
 def test_what_a_function_takes_from_around_counts(tmp_path, monkeypatch, source, old, new):
     first, again, other = fingerprints(tmp_path, monkeypatch, source, source, source.replace(old, new))
