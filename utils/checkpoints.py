@@ -18,7 +18,7 @@ import numpy as np
 from utils.code import code_of as code_of  # notebook 05 takes it from here
 from utils.fast import keras
 from utils.files import MEND_HISTORY, CourseError, brief, cause, read_json, require, shown, write_aside, write_json
-from utils.model import TRAIN, load_model, save_model
+from utils.model import TRAIN, check_layers, load_model, save_model
 from utils.workspace import held
 
 MODEL, HISTORY, CHECKPOINT = "alexnet.keras", "history.json", "checkpoint"
@@ -90,8 +90,10 @@ def resume(network: keras.Model, folder: Path, settings: dict) -> list[dict]:
         The history of the epochs that were done before; an empty list where there is nothing to go on from.
 
     Raises:
-        CourseError: the file to go on from is damaged, or another training is under way in ``folder``.
+        CourseError: the file to go on from is damaged, another training is under way in ``folder``, or a layer of the
+            network could not be loaded again.
     """
+    check_layers(network)
     if folder not in _kept:  # until `finish`, or until this process ends
         stack = ExitStack()
         stack.enter_context(held(folder))  # first: a folder that is refused is not kept
@@ -178,7 +180,16 @@ def _read(path: Path) -> tuple[dict, list[np.ndarray]]:
 
 
 def finish(model: keras.Model, folder: Path, settings: dict, epochs: list[dict]) -> Path:
-    """Save the trained model with its history, and drop the checkpoint. Returns the path of the model."""
+    """Save the trained model with its history, and drop the checkpoint. Returns the path of the model.
+
+    Raises:
+        CourseError: the training has not come to its end, or the folder cannot be written to.
+    """
+    wanted = settings.get("epochs", len(epochs))
+    require(
+        len(epochs) == wanted,
+        f"Of {wanted} epochs, {len(epochs)} are done: run the cell that trains again. It goes on from there.",
+    )
     history, found = {"settings": _as_json(settings), "epochs": epochs}, None
     if (folder / HISTORY).exists():
         with suppress(CourseError):  # a damaged one goes

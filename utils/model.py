@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -264,6 +265,26 @@ def load_compact(path: Path, size: tuple[int, int]) -> tuple[keras.Model, dict]:
     return model, about["records"]
 
 
+OWN_LAYER = (
+    "a layer of your own needs a class with `@keras.saving.register_keras_serializable()` above it, and no Lambda"
+)
+
+
+def check_layers(network: keras.Model) -> None:
+    """Refuse a network that could not be loaded again, before anybody trains it.
+
+    Raises:
+        CourseError: Keras cannot make one of its layers from what is saved of it.
+    """
+    for layer in network.layers:
+        saved = keras.layers.serialize(layer)
+        saved.pop("build_config", None)  # without its weights, which would take time and memory
+        try:
+            keras.layers.deserialize(saved)
+        except Exception as error:  # whatever a layer of one's own raises
+            raise CourseError(f"The layer {layer.name} could not be loaded again: {OWN_LAYER}.") from error
+
+
 def load_model(path: Path, size: tuple[int, int], length: int = LENGTH, classes: int = len(DIGITS)) -> keras.Model:
     """Load a model of this course, in Keras's safe mode, in which a file cannot bring code of its own.
 
@@ -283,6 +304,11 @@ def load_model(path: Path, size: tuple[int, int], length: int = LENGTH, classes:
             raise zipfile.BadZipFile(f"bad checksum of {broken}")
         model = keras.saving.load_model(path, compile=False)
     except Exception as error:  # Keras, h5py and zipfile fail in many ways on a damaged file
+        if re.search("register_keras_serializable|[Ll]ambda", str(error)):  # whole, but not known in this notebook
+            raise CourseError(
+                f"{shown(path)} has a layer that is not known here: write its class in a cell above, as in the "
+                f"notebook that trained it; {OWN_LAYER}."
+            ) from error
         raise CourseError(
             f"{shown(path)} is no whole Keras model ({cause(error)}): delete it and run {TRAIN}."
         ) from error

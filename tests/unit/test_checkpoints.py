@@ -12,7 +12,7 @@ from utils.files import CourseError
 from utils.model import alexnet, keras, layers, load_model, probabilities, save_model
 from utils.tfrecords import read_records
 
-SETTINGS = {"epochs": 4}
+SETTINGS, ONE = {"epochs": 4}, {"epochs": 1}
 
 
 @pytest.fixture(autouse=True)
@@ -85,26 +85,45 @@ def test_a_finished_training_survives_a_second_finish_that_is_broken_off(records
 
 def test_a_finished_model_of_other_settings_is_kept_aside(records, tmp_path, capsys):
     folder = tmp_path / "model"
-    network, history = train(records, folder, 1)
-    checkpoints.finish(network, folder, SETTINGS, history)
+    network, history = train(records, folder, 1, ONE)
+    checkpoints.finish(network, folder, ONE, history)
     model = (folder / "alexnet.keras").read_bytes()
     for number in (1, 2):
         assert checkpoints.resume(new_network(), folder, {"epochs": 5}) == []
         said = capsys.readouterr().out
-        assert "epochs 4 instead of 5" in said and f"kept in {tmp_path.name}/model-{number}" in said
+        assert "epochs 1 instead of 5" in said and f"kept in {tmp_path.name}/model-{number}" in said
         assert (tmp_path / f"model-{number}" / "alexnet.keras").read_bytes() == model
         assert not (folder / "history.json").exists()
-        checkpoints.finish(network, folder, SETTINGS, history)
+        checkpoints.finish(network, folder, ONE, history)
         model = (folder / "alexnet.keras").read_bytes()
 
 
 def test_a_new_model_never_stands_beside_the_history_of_an_older_one(records, tmp_path, monkeypatch):
-    network, history = train(records, tmp_path, 1)
-    checkpoints.finish(network, tmp_path, SETTINGS, history)
+    network, history = train(records, tmp_path, 1, ONE)
+    checkpoints.finish(network, tmp_path, ONE, history)
     monkeypatch.setattr(checkpoints, "write_json", lambda *arguments: 1 / 0)  # killed between the two files
     with pytest.raises(ZeroDivisionError):
-        checkpoints.finish(network, tmp_path, {"epochs": 5}, history)
-    assert checkpoints.resume(new_network(), tmp_path, SETTINGS) == []
+        checkpoints.finish(network, tmp_path, ONE | {"seed": 5}, history)
+    assert checkpoints.resume(new_network(), tmp_path, ONE) == []
+
+
+def test_half_a_training_is_not_finished_and_goes_on(records, tmp_path):
+    """Somebody interrupts the training, and runs the cells below it."""
+    network, history = train(records, tmp_path, 1)
+    with pytest.raises(CourseError, match="Of 4 epochs, 1 are done: run the cell that trains again"):
+        checkpoints.finish(network, tmp_path, SETTINGS, history)
+    assert checkpoints.resume(new_network(), tmp_path, SETTINGS) == history
+
+
+def test_a_layer_that_could_not_be_loaded_again_is_refused_before_the_training(tmp_path):
+    class Swish(layers.Layer):
+        def call(self, x):
+            return x * keras.ops.sigmoid(x)
+
+    inputs = keras.Input((4,))
+    for layer in (Swish(name="swish"), layers.Lambda(lambda x: x + 1, name="plus")):
+        with pytest.raises(CourseError, match=f"The layer {layer.name} could not be loaded again: a layer of your own"):
+            checkpoints.resume(keras.Model(inputs, layer(inputs)), tmp_path, SETTINGS)
 
 
 def test_half_a_training_with_other_settings_is_dropped_and_said_to_be(records, tmp_path, capsys):
