@@ -24,7 +24,17 @@ from fontTools.ttLib import TTFont
 from PIL import Image, ImageFont
 
 from utils.code import code_of
-from utils.files import REPO, CourseError, cause, check_settings, read_json, require, shown, write_aside, write_json
+from utils.files import (
+    CourseError,
+    cause,
+    check_settings,
+    in_course,
+    read_json,
+    require,
+    shown,
+    write_aside,
+    write_json,
+)
 from utils.machine import cores
 from utils.parameters import checked, shortened
 from utils.progress import progress
@@ -90,7 +100,7 @@ def font_files(fonts: str = "") -> list[str]:
         CourseError: one of them is no font file.
     """
     named = [name.strip() for name in fonts.split(",") if name.strip()]
-    files = [REPO / os.path.expanduser(name) for name in named]  # leaves an unknown user as it is
+    files = list(map(in_course, named))
     for name, file in zip(named, files, strict=True):
         _characters_of(str(file), name)
     return [str(file) for file in files] or list(captcha.image.DEFAULT_FONTS)
@@ -255,7 +265,7 @@ def write_captchas(
     # So that pictures of a changed function, of another size or of other fonts are never mixed with others.
     changed = look | ({} if code_of(draw) == code_of(draw_captcha) else {"drawn_by": code_of(draw)})
     if fonts:
-        changed["font_files"] = _fingerprint(font_files(fonts))
+        changed["font_files"] = font_print(fonts)
     with held(folder):
         if not check_settings(folder / SETTINGS, settings | dict.fromkeys([*USUAL, "drawn_by"]) | changed, DRAW):
             require(
@@ -273,9 +283,9 @@ def write_captchas(
     return len(missing)
 
 
-def _fingerprint(files: Sequence[str]) -> str:
-    """Of what the files hold: another font may have the same name."""
-    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()[:16]
+def font_print(fonts: str) -> str:
+    """A fingerprint of what the font files hold: another font may have the same name."""
+    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in font_files(fonts))).hexdigest()[:16]
 
 
 def split_texts(

@@ -28,7 +28,13 @@ def shown(path: str | Path) -> str:
     path = Path(path)
     if path.is_relative_to(REPO):
         return path.relative_to(REPO).as_posix()
-    return "/".join(path.parts[-2:])
+    whole = path.absolute()
+    return "/".join(whole.parts[-2:]) if len(whole.parts) > 2 else whole.as_posix()
+
+
+def in_course(path: str | Path) -> Path:
+    """``path``, counted from the course's folder; ``~`` is the reader's own, and an unknown user stays as written."""
+    return REPO / os.path.expanduser(path)
 
 
 def require(fits: bool, sentence: str) -> None:

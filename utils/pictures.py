@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from utils.captchas import USUAL
-from utils.files import CourseError, cause, require, shown
+from utils.files import CourseError, cause, in_course, require, shown
 
 MOST_PIXELS = 50_000_000  # a captcha has about 10,000; a photograph of a modern telephone 50,000,000
 
@@ -69,7 +68,7 @@ def open_picture(path: Path) -> Image.Image:
     Raises:
         CourseError: there is no such file, it is too large, or it is no whole picture. The sentence names the file.
     """
-    path = Path(os.path.expanduser(path))  # leaves a user who is not there as it is: no file has that name
+    path = in_course(path)
     name = shown(path)  # once: a data set has many pictures
     try:
         require(not path.is_dir(), f"{name} is a folder, not a picture: choose a file in it.")

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.augment import augment
-from utils.captchas import DIGITS, LENGTH, draw_captcha, labels_of, split_texts
+from utils.captchas import DIGITS, LENGTH, draw_captcha, font_print, labels_of, split_texts
 from utils.code import code_of
 from utils.files import PART, cannot_write, read_json, require, shown, write_aside, write_json
 from utils.model import scaled
@@ -125,6 +125,8 @@ def write_shards(
         "made_by": code_of(drawing, draw_captcha, gray),
         **look,
     }
+    if look.get("fonts"):
+        settings["font_files"] = font_print(look["fonts"])
     for lane in mine(lanes, worker, workers):
         with _alone(folder, lane):
             for shard in range(lane, shards, lanes):

@@ -30,7 +30,7 @@ from typing import IO
 import numpy as np
 import psutil
 
-from utils.captchas import DIGITS, LENGTH, USUAL, check_alphabet, unusual_look
+from utils.captchas import DIGITS, LENGTH, USUAL, check_alphabet, font_print, unusual_look
 from utils.files import CourseError, cause, require, shown, write_json
 from utils.machine import cores
 from utils.parameters import check_parameters, settings_in, value_of
@@ -389,7 +389,7 @@ def prints_of(options: argparse.Namespace) -> dict[str, str]:
         "seed": values["seed"],
         "set of records": [
             *(values[name] for name in of_records),
-            *(options.captchas, options.endless, code_of(draw_numbers)),
+            *(options.captchas, options.endless, code_of(draw_numbers), font_print(values["fonts"])),
         ],
         "network": [*(values[name] for name in of_network), code_of(alexnet, SynchronizedBatchNormalization)],
         "plan": [

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -125,6 +126,14 @@ def test_settings(tmp_path):
 def test_a_path_is_shown_without_the_machine():
     assert files.shown(REPO / "workspace" / "captchas") == "workspace/captchas"
     assert files.shown("/somewhere/else/data/captchas") == "data/captchas"
+    root = Path("/").absolute()
+    assert files.shown(root / "out") == (root / "out").as_posix()  # there is no more of it
+    assert files.shown(".") != ""
+
+
+def test_paths_are_counted_from_the_course_or_from_home():
+    assert files.in_course("own.png") == REPO / "own.png"
+    assert files.in_course("~/own.png") == Path.home() / "own.png"
 
 
 def test_require():

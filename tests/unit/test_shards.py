@@ -1,10 +1,12 @@
 """Data for many workers: nobody's file is another's, and the global batches are the same for any number of workers."""
 
+import shutil
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
+import matplotlib
 import numpy as np
 import pytest
 
@@ -114,6 +116,15 @@ def test_shards_of_other_settings_are_refused(tmp_path, changed):
     written(tmp_path)
     with pytest.raises(CourseError, match="holds other shards: delete that folder"):
         written(tmp_path, **changed)
+
+
+def test_another_font_of_the_same_name_is_noticed(tmp_path):
+    fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    own = shutil.copy(fonts / "DejaVuSans.ttf", tmp_path / "own.ttf")
+    written(tmp_path / "shards", look={"fonts": str(own)})
+    shutil.copy(fonts / "DejaVuSerif.ttf", own)
+    with pytest.raises(CourseError, match="holds other shards"):
+        written(tmp_path / "shards", look={"fonts": str(own)})
 
 
 def test_a_disk_that_is_full_is_told_and_leaves_nothing_behind(tmp_path, monkeypatch):
