@@ -22,14 +22,13 @@ def ready_captchas(folders: Folders, captcha_count: int, seed: int, chars: str =
         CourseError: the captchas that are there are of other characters or another length.
     """
     folder = folders.captchas
-    begun = folder / captchas.SETTINGS
-    if begun.exists():
-        found = read_json(begun, captcha_count=int, seed=int, chars=str, length=int)
+    begun, found = _drawn(folders)
+    if found is not None:
         try:
             texts = captchas.draw_texts(found["captcha_count"], found["seed"], found["chars"], found["length"])
-        except CourseError as error:
-            raise CourseError(f"{shown(begun)} is damaged: delete {shown(folder)} and run this again.") from error
-        _same_alphabet(folder, (found["chars"], found["length"]), (chars, length))
+        except (CourseError, KeyError, TypeError) as error:
+            raise CourseError(f"{shown(begun)} is damaged: delete {shown(begun.parent)} and run this again.") from error
+        _same_alphabet(begun.parent, (found["chars"], found["length"]), (chars, length))
         missing = captchas.missing_texts(folder, texts, chars)
         if missing and "drawn_by" in found:
             raise CourseError(
@@ -38,12 +37,26 @@ def ready_captchas(folders: Folders, captcha_count: int, seed: int, chars: str =
             )
         if missing:
             print(f"Missing or damaged captchas in {shown(folder)}: {len(missing):,} of {len(texts):,}. Drawing them.")
-            look = captchas.look_in(folder)
+            look = captchas.checked_look(found)
             captchas.write_captchas(folder, found["captcha_count"], found["seed"], chars, length, **look)
     elif not captchas.find_pictures(folder):
         print(f"There are no captchas in {shown(folder)} yet: drawing {captcha_count:,}, as lesson 01 does.")
         captchas.write_captchas(folder, captcha_count, seed, chars, length)
     return folder
+
+
+def _drawn(folders: Folders) -> tuple[Path, dict | None]:
+    """The file that says how the captchas of this workspace were drawn, and what it says.
+
+    It lies beside the captchas. Where they are gone, the settings of the records say it, so that the same are drawn.
+    """
+    begun, records = folders.captchas / captchas.SETTINGS, folders.records / tfrecords.SETTINGS
+    if begun.exists():
+        return begun, read_json(begun, captcha_count=int, seed=int, chars=str, length=int)
+    if records.exists() and not captchas.find_pictures(folders.captchas):
+        found = read_json(records).get("captchas")
+        return records, found if isinstance(found, dict) else None
+    return begun, None
 
 
 def _same_alphabet(where: Path, found: tuple[str, int], wanted: tuple[str, int]) -> None:
@@ -57,14 +70,8 @@ def _same_alphabet(where: Path, found: tuple[str, int], wanted: tuple[str, int])
 
 
 def look_of(folders: Folders) -> dict[str, object]:
-    """How the captchas of this workspace are drawn, as arguments of `draw_captcha`; empty where it is the usual way.
-
-    It stands beside the captchas, and where they are gone, in the settings of the records.
-    """
-    look, records = captchas.look_in(folders.captchas), folders.records / tfrecords.SETTINGS
-    if (folders.captchas / captchas.SETTINGS).exists() or not records.exists():
-        return look
-    return captchas.checked_look(read_json(records).get("captchas"))
+    """How the captchas of this workspace are drawn, as arguments of `draw_captcha`; empty where it is the usual way."""
+    return captchas.checked_look(_drawn(folders)[1])
 
 
 def ready_records(

@@ -171,3 +171,5 @@ def test_missing_captchas_are_drawn_again_in_their_own_size(tmp_path):
     prepare.ready_records(folders, 6, 2, 0, SIZE)
     shutil.rmtree(folders.captchas)
     assert prepare.look_of(folders) == {"width": 200, "height": 80}  # the records know it too
+    prepare.ready_captchas(folders, 5, 1)
+    assert {path.name: path.read_bytes() for path in find_captchas(folders.captchas)} == before
