@@ -53,7 +53,7 @@ PARAMETERS = {
     "fresh_count": Parameter(int, 1, 10_000),
     "looking_count": Parameter(int, 1, 1000),
     "trial_fresh": Parameter(int, 1, 10_000),
-    "trial_captchas": Parameter(int, 50, 10_000),
+    "trial_captchas": Parameter(int, 160, 10_000),
     "letter_captchas": Parameter(int, 50, 10_000),
     "trial_image_size": Parameter(int, 67, 1024),
     "trial_epochs": Parameter(int, 1, 1000),
@@ -225,6 +225,12 @@ def _check_together(values: Mapping[str, object]) -> None:
     require(
         values.get("batch_size") != 1 or not values.get("batch_norm"),
         "batch_size is 1, but batch_norm compares the captchas of a batch: take at least 2, or batch_norm = False.",
+    )
+    batch, written = values.get("worker_batch_size", 16), values.get("worker_captchas", math.inf)
+    require(batch % 16 == 0, f"worker_batch_size is {batch}, but must be a multiple of 16: its half has 8 equal parts.")
+    require(
+        batch <= written,
+        f"worker_batch_size is {batch}, but worker_captchas is {written}: take a smaller batch, or more captchas.",
     )
     for length, stride in (("image_height", "stride_down"), ("image_width", "stride_across")):
         if length in values and stride in values:
