@@ -11,6 +11,7 @@ import io
 import logging
 import os
 import re
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -83,7 +84,8 @@ class _Client(PapermillNotebookClient):
 
     def show_bar(self, text: str, finished: bool) -> None:
         if sys.stderr.isatty():
-            print(f"\r  {text:<100}", end="\n" if finished else "", file=sys.stderr, flush=True)
+            wide = shutil.get_terminal_size().columns - 1  # a longer line would not be written over, but repeated
+            print(f"\r{f'  {text}'[:wide]:<{wide}}", end="\n" if finished else "", file=sys.stderr, flush=True)
         elif finished or time.monotonic() - self.last_line > 30:
             self.last_line = time.monotonic()
             print(f"  {text}", file=sys.stderr, flush=True)
@@ -325,7 +327,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, settings: list[tuple[str, str]]) -> int:
-    output = outside_course(Path(options.output).absolute() if options.output else "", "--output")
+    output = outside_course(Path(os.path.expanduser(options.output)).absolute() if options.output else "", "--output")
     notebooks = SOLUTIONS if options.solutions else NOTEBOOKS
     output = output / "solutions" if options.solutions else output
     chosen = {find_notebook(name, notebooks) for name in options.notebooks} or set(notebooks)

@@ -19,7 +19,7 @@ from PIL import Image
 from utils import captchas, copies, run
 from utils.files import REPO, CourseError
 from utils.progress import Progress, fraction_of
-from utils.run import NOTEBOOKS, SOLUTIONS, defaults, find_notebook, main, read_values, run_notebook, store
+from utils.run import NOTEBOOKS, SOLUTIONS, _Client, defaults, find_notebook, main, read_values, run_notebook, store
 
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 TOY = [
@@ -234,7 +234,7 @@ def test_an_interrupted_run_says_so_and_nothing_else(tmp_path):
     os.killpg(process.pid, signal.SIGINT)  # a terminal tells the whole group
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
-    wanted = "Stopped. Run this again to go on from here."
+    wanted = "Stopped. Run this again: what is drawn, written and trained is kept."
     assert [line for line in error.splitlines() if line and not line.startswith("  Doing")] == [wanted]
 
 
@@ -283,6 +283,17 @@ def test_bars_are_known_by_their_metadata(monkeypatch):
     assert fraction_of(metadata) == 0.0 and data["text/plain"] == "Drawing: 0 of 4 captchas"
     assert "course-progress" in data["text/html"]
     assert fraction_of({}) is None and fraction_of({"course": 3}) is None and fraction_of({"course": {}}) is None
+
+
+@pytest.mark.parametrize("columns", [40, 120])
+def test_a_bar_on_a_terminal_stays_on_its_line(monkeypatch, columns):
+    """A longer line would wrap, and each update would add one more."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(sys, "stderr", terminal := io.StringIO())
+    terminal.isatty = lambda: True
+    _Client.show_bar(None, "Training: 76 of 400 steps, about 2 min 31 s left; epoch 1: 0.0% read whole", False)
+    _Client.show_bar(None, "Done", True)
+    assert {len(line) for line in terminal.getvalue().strip("\r\n").split("\r")} == {columns - 1}
 
 
 PNG = base64.b64encode(b"picture").decode()
