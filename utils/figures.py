@@ -119,7 +119,7 @@ def show_picture(ax: Axes, picture: Image.Image | np.ndarray, title: str = "") -
     """Draw one picture without axes: gray from 0 to 255 if it has one channel, else in its own colours."""
     pixels = np.squeeze(np.asarray(picture))
     ax.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    ax.set_title(title, loc="center", family="monospace")
+    ax.set_title(title, loc="center", family="monospace", parse_math=False)  # a $ is a character like others
     ax.set(xticks=[], yticks=[])
     ax.grid(False)
     for side in ax.spines.values():
@@ -394,7 +394,7 @@ def show_reading(pictures: dict[str, np.ndarray], chance: np.ndarray, chars: str
     )
     for ax, (title, picture) in zip(axes.flat, pictures.items(), strict=False):
         show_picture(ax, picture)
-        ax.set_title(title, loc="center", fontsize=10.5, family="sans-serif")
+        ax.set_title(title, loc="center", fontsize=10.5, family="sans-serif", parse_math=False)
     plot_chances(axes.flat[-1], chance, chars)
 
 

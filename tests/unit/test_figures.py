@@ -30,6 +30,14 @@ def test_gray_pictures_are_shown_gray_over_the_full_range():
     assert axes[0].images[0].get_clim() == (0, 255)
 
 
+def test_a_dollar_is_a_character_like_others():
+    """Matplotlib takes what stands between two of them for a formula, and some such formulas are errors."""
+    figures.show_pictures([np.zeros((4, 6), np.uint8)] * 2, ["$^$1", "$1$2"])
+    figures.show_reading({"$^$.png": np.zeros((4, 6), np.uint8)}, np.full((2, 10), 0.1))
+    for number in plt.get_fignums():
+        plt.figure(number).canvas.draw()
+
+
 def test_the_map_names_every_notebook_and_the_files():
     figures.plot_course()
     said = [text.get_text() for text in plt.gca().texts]
