@@ -5,6 +5,7 @@ Notebook 07 measures them beside Keras's own.
 
 from __future__ import annotations
 
+from utils.files import require
 from utils.quiet import tf  # before keras, which imports TensorFlow too
 
 import keras  # isort: skip
@@ -39,7 +40,16 @@ class FusedAdam(keras.optimizers.Adam):
     """`keras.optimizers.Adam` computed by TensorFlow's one fused operation: same result, one walk through the memory.
 
     With 46 million parameters, and three numbers kept for each, walking through them takes a good part of a step.
+    It has neither ``amsgrad`` nor ``gradient_accumulation_steps``.
+
+    Raises:
+        CourseError: one of these is asked for.
     """
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        fits = not self.amsgrad and not self.gradient_accumulation_steps
+        require(fits, "FusedAdam has neither amsgrad nor gradient accumulation: take keras.optimizers.Adam.")
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)

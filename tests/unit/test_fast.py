@@ -7,6 +7,7 @@ import pytest
 
 from utils import fast
 from utils.fast import keras
+from utils.files import CourseError
 from utils.quiet import tf
 
 
@@ -20,6 +21,12 @@ def test_fused_adam_is_adam():
         plain.apply([gradient], [theirs])
         assert np.allclose(ours, theirs, atol=1e-6)
     assert np.abs(ours - start).max() > 0.02
+
+
+@pytest.mark.parametrize("option", [{"amsgrad": True}, {"gradient_accumulation_steps": 2}])
+def test_what_fused_adam_cannot_do_is_refused(option):
+    with pytest.raises(CourseError, match="neither amsgrad nor gradient accumulation"):
+        fast.FusedAdam(0.01, **option)
 
 
 @pytest.mark.parametrize("shape", [(4, 5, 6, 3), (16, 3)])
