@@ -32,7 +32,7 @@ $(VENV)/installed: requirements.txt requirements.lock pyproject.toml
 	$(PYTHON) -m venv $$($(BIN)/python -c pass 2>/dev/null || echo --clear) $(VENV)
 	@test -z "$(FROM_WHEELS)" || echo "Installing without internet, from wheels/, which was packed for: $$(paste -sd '|' wheels/packed-for.txt)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(FROM_WHEELS) -r requirements.txt
-	@echo '$(CURDIR)' > $@
+	@pwd -P > $@
 
 run: $(VENV)/installed
 	$(BIN)/python -m utils.run $(if $(RECIPE),-f benchmarks/recipes/$(RECIPE).yaml -p workspace workspace/$(RECIPE)) $(ARGS)
