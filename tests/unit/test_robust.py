@@ -167,7 +167,10 @@ def test_any_picture_in_memory(drawn):
     picture.info.update(options)
     seen = as_seen(picture)
     assert seen.mode in ("L", "RGB") and sorted(seen.size) == sorted(picture.size)
-    assert all(sentence.endswith(".") for sentence in doubts(picture))
+    said = doubts(picture)
+    assert all(sentence.endswith(".") for sentence in said)
+    if len(set(np.asarray(seen.convert("L")).flat)) == 1:  # an empty page is doubted, whatever its shade
+        assert said
 
 
 @st.composite
