@@ -277,9 +277,9 @@ def check_layers(network: keras.Model) -> None:
         CourseError: Keras cannot make one of its layers from what is saved of it.
     """
     for layer in network.layers:
-        saved = keras.layers.serialize(layer)
-        saved.pop("build_config", None)  # without its weights, which would take time and memory
         try:
+            saved = keras.layers.serialize(layer)
+            saved.pop("build_config", None)  # without its weights, which would take time and memory
             keras.layers.deserialize(saved)
         except Exception as error:  # whatever a layer of one's own raises
             raise CourseError(f"The layer {layer.name} could not be loaded again: {OWN_LAYER}.") from error

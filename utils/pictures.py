@@ -63,7 +63,7 @@ def gray(picture: Image.Image, size: tuple[int, int]) -> np.ndarray:
 
 
 def open_picture(path: Path) -> Image.Image:
-    """A picture file as a person sees it, read whole.
+    """A picture file as a person sees it, read whole. A relative ``path`` is counted from the course's folder.
 
     Raises:
         CourseError: there is no such file, it is too large, or it is no whole picture. The sentence names the file.
