@@ -214,7 +214,7 @@ def text_of(path: Path) -> str:
 def write_captcha(
     text: str,
     folder: Path,
-    seed: int,
+    seed: int | str,
     draw: Callable[..., Image.Image] = draw_captcha,
     chars: str = DIGITS,
     **look: object,
