@@ -52,7 +52,7 @@ def _lines(path: Path) -> dict[str, tuple[int, bool]]:
         return {}
     lines = {}
     for name, line in found.items():
-        with suppress(KeyError, TypeError, ValueError):  # a damaged line costs no other
+        with suppress(KeyError, TypeError, ValueError, OverflowError):  # a damaged line costs no other
             lines[name] = int(line["tries"]), bool(line["solved"])
     return lines
 

@@ -63,7 +63,18 @@ def test_outside_a_notebook_nothing_is_noted(monkeypatch, capsys):
     assert capsys.readouterr().out.count("✅") == 2
 
 
-@pytest.mark.parametrize("damaged", ["", "{", "[]", '{"a": 1}', '{"a": {"tries": "x", "solved": true}}', "7"])
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "",
+        "{",
+        "[]",
+        '{"a": {"tries": 1e999, "solved": true}}',
+        '{"a": 1}',
+        '{"a": {"tries": "x", "solved": true}}',
+        "7",
+    ],
+)
 def test_a_damaged_tally_starts_anew(tmp_path, damaged):
     (tmp_path / "tally.json").write_text(damaged, encoding="utf-8")
     room.note(tmp_path, "possible_texts", True)
