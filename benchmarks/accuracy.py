@@ -1,8 +1,9 @@
 """Measure how well a recipe reads captchas: ``python -m benchmarks.accuracy default long --seeds 0 1 2``.
 
 A recipe is a file ``benchmarks/recipes/NAME.yaml`` with values for the parameters of notebooks 01, 02 and 05. For each
-seed, the notebooks are run with them, and the model is scored on its test captchas and on fresh ones: each of the texts
-that stand in no split, drawn twice. Every result is added to ``results/accuracy/NAME.json`` as soon as it is there.
+seed, the notebooks are run with them, and the model is scored on its test captchas and on fresh ones: 5,000 of the
+texts that stand in no split, each drawn twice. Every result is added to ``results/accuracy/NAME.json`` as soon as it is
+there.
 """
 
 from __future__ import annotations
