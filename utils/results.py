@@ -262,11 +262,12 @@ def peers_settings() -> str:
 
 
 def tried_table() -> str:
-    """What was tried and did not help, beside the recipe that was changed by it, as a Markdown table."""
-    without = with_interval(read_results("small")[0])
+    """What was tried and did not help, beside the same seeds of the recipe that was changed, as a Markdown table."""
+    small = {run["seed"]: run for run in read_results("small")[0]["runs"]}
     lines = ["| tried | read without it | read with it |", "| --- | --: | --: |"]
     for result in read_results(*(path.stem for path in sorted(TRIED.glob("*.json"))), folder=TRIED):
-        lines.append(f"| {about(result)['tried']} | {without} | {with_interval(result)} |")
+        without = {"runs": [small[run["seed"]] for run in result["runs"]]}
+        lines.append(f"| {about(result)['tried']} | {with_interval(without)} | {with_interval(result)} |")
     return "\n".join(lines)
 
 
