@@ -361,6 +361,8 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     inside = Path(options.name).name == options.name and options.name not in ("", "..", SHARDS)
     require(inside, f"--name is {options.name!r}, but must be the name of a folder, and not {SHARDS!r}.")
+    both = options.write and options.endless
+    require(not both, "--write writes shards, and --endless needs none: leave one of them out.")
     require(options.patience > 0, f"--patience is {options.patience}, but must be above 0 seconds.")
     options.values = values
     return options
@@ -563,7 +565,7 @@ def _train(options: argparse.Namespace, index: int, workers: int, watch: Watch) 
     if chief:
         plain.set_weights(network.get_weights())
         path = checkpoints.finish(plain, folder, settings, checkpoint.epochs_done)
-        if report:
+        if report and losses:  # else that of an earlier run, which has done all epochs, says more
             write_json(folder / "report.json", report)
         print(f"Saved {shown(path)}.", flush=True)
 
@@ -620,6 +622,8 @@ def main() -> None:
         except CourseError as error:
             print(error, file=sys.stderr)
             code = 2
+        except KeyboardInterrupt:
+            code = 130
         except Exception:
             traceback.print_exc()
             code = 1

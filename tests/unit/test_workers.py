@@ -346,6 +346,7 @@ def test_a_cluster_may_have_a_chief():
         (["--lanes", "0"], "--lanes is 0"),
         (["--lanes", "5"], "must be a multiple of --lanes, which is 5"),
         (["--patience", "0"], "above 0 seconds"),
+        (["--write", "--endless"], "--endless needs none: leave one of them out"),
         (["--name", "../../docs"], "must be the name of a folder"),
         (["--name", ""], "must be the name of a folder"),
         (["--name", "shards"], "must be the name of a folder"),
