@@ -4,6 +4,7 @@ Nothing is downloaded here: pip's calls are looked at, or replaced by a stand-in
 """
 
 import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -145,6 +146,10 @@ def test_an_unknown_machine_is_refused(capsys):
     assert "There are no packages for 'amiga-3.12'" in capsys.readouterr().err
 
 
+needs_make = pytest.mark.skipif(shutil.which("make") is None or os.name == "nt", reason="Windows goes without make")
+
+
+@needs_make
 @pytest.mark.parametrize("packed", [False, True])
 def test_make_installs_from_the_wheels_that_are_packed(packed, tmp_path):
     for name in ("Makefile", "requirements.txt", "requirements.lock", "pyproject.toml"):
@@ -157,6 +162,7 @@ def test_make_installs_from_the_wheels_that_are_packed(packed, tmp_path):
     assert ("--no-index --find-links wheels" in shown.stdout) == packed
 
 
+@needs_make
 @pytest.mark.parametrize(
     ("given", "parts"),
     [
@@ -171,6 +177,7 @@ def test_make_runs_what_the_readme_says(given, parts):
     assert all(part in " ".join(shown.stdout.split()) for part in parts), shown.stdout
 
 
+@needs_make
 def test_make_installs_anew_where_the_python_is_gone(tmp_path):
     for name in ("Makefile", "requirements.txt", "requirements.lock", "pyproject.toml"):
         shutil.copy(REPO / name, tmp_path)
