@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import nbformat
 import pytest
@@ -226,8 +227,9 @@ def test_an_interrupted_run_says_so_and_nothing_else(tmp_path):
     notebook = toy(tmp_path, new_code_cell("open('begun', 'w').close()\nimport time\ntime.sleep(60)"))
     command = [sys.executable, "-m", "utils.run", str(notebook), "-o", str(tmp_path / "runs")]
     process = subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    )  # fmt: skip
     deadline = time.monotonic() + 60
     while not (tmp_path / "begun").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
