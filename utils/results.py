@@ -266,8 +266,9 @@ def tried_table() -> str:
     small = {run["seed"]: run for run in read_results("small")[0]["runs"]}
     lines = ["| tried | read without it | read with it |", "| --- | --: | --: |"]
     for result in read_results(*(path.stem for path in sorted(TRIED.glob("*.json"))), folder=TRIED):
-        without = {"runs": [small[run["seed"]] for run in result["runs"]]}
-        lines.append(f"| {about(result)['tried']} | {with_interval(without)} | {with_interval(result)} |")
+        same = [small[run["seed"]]["fresh"] for run in result["runs"] if run["seed"] in small]
+        without = mean_and_interval(same) if same else "not measured"
+        lines.append(f"| {about(result)['tried']} | {without} | {with_interval(result)} |")
     return "\n".join(lines)
 
 
