@@ -103,6 +103,8 @@ def checked(name: str, value: object) -> object:
         )
     if name in ("chars", "own_chars"):
         _check_chars(name, value)
+    if name == "worker_batch_size":
+        require(value % 16 == 0, f"{name} is {value}, but must be a multiple of 16: its half has 8 equal parts.")
     return kind(value)
 
 
@@ -227,7 +229,6 @@ def _check_together(values: Mapping[str, object]) -> None:
         "batch_size is 1, but batch_norm compares the captchas of a batch: take at least 2, or batch_norm = False.",
     )
     batch, written = values.get("worker_batch_size", 16), values.get("worker_captchas", math.inf)
-    require(batch % 16 == 0, f"worker_batch_size is {batch}, but must be a multiple of 16: its half has 8 equal parts.")
     require(
         batch <= written,
         f"worker_batch_size is {batch}, but worker_captchas is {written}: take a smaller batch, or more captchas.",

@@ -261,7 +261,7 @@ def fits(name, value):
         return type(value) is str
     if type(value) is not int and (kind is int or type(value) is not float):
         return False
-    return lowest <= value <= highest and value != open_at
+    return lowest <= value <= highest and value != open_at and (name != "worker_batch_size" or value % 16 == 0)
 
 
 @many
@@ -289,16 +289,20 @@ def test_any_parameters_together(data):
     for name in data.draw(st.lists(st.sampled_from(NUMERIC), unique=True)):
         kind, lowest, highest, open_at = PARAMETERS[name]
         numbers = st.integers(lowest, min(highest, lowest + 300)) if kind is int else st.floats(lowest, highest)
+        if name == "worker_batch_size":
+            numbers = st.integers(1, 20).map(lambda parts: 16 * parts)
         values[name] = data.draw(numbers.filter(lambda value, bound=open_at: value != bound))
     kept = values.get("test_count", 0) + values.get("validation_count", 0)
     sides = [("image_height", "stride_down"), ("image_width", "stride_across")]
     too_few = {"captcha_count", "test_count"} <= values.keys() and kept >= values["captcha_count"]
     too_many = any(values.get(name, 0) > 10 ** values.get("length", 4) for name in COUNTS)
     too_small = any({a, b} <= values.keys() and values[a] < 11 + 14 * values[b] for a, b in sides)
-    if too_few or too_many or too_small:
+    too_wide = values.get("worker_batch_size", 16) > values.get("worker_captchas", math.inf)
+    if too_few or too_many or too_small or too_wide:
         with pytest.raises(CourseError) as error:
             check_parameters(values)
-        one_sentence(error.value, "captcha_count", "image_height", "image_width", "length", "trial_captchas")
+        names = ("captcha_count", "image_height", "image_width", "length", "trial_captchas", "worker_batch_size")
+        one_sentence(error.value, *names)
     else:
         check_parameters(values)
 

@@ -107,11 +107,12 @@ def test_the_same_process_may_hold_a_folder_twice_and_again(tmp_path):
 @pytest.mark.parametrize("folder", ["captchas", "records", "model"])
 def test_every_writer_of_a_workspace_stops_at_once_where_another_run_is_writing(tmp_path, captcha_folder, folder):
     from utils import captchas, checkpoints, tfrecords
+    from utils.model import keras
 
     write = {
         "captchas": lambda: captchas.write_captchas(tmp_path / "captchas", 5, 0),
         "records": lambda: tfrecords.write_records(captcha_folder, tmp_path / "records", 5, 0, (67, 67)),
-        "model": lambda: checkpoints.resume(None, tmp_path / "model", {}),
+        "model": lambda: checkpoints.resume(keras.Sequential(), tmp_path / "model", {}),
     }[folder]
     command = [sys.executable, "-c", HOLD, str(tmp_path / folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
