@@ -6,6 +6,8 @@ so it is scored again, into ``results/catch-up.json``.
 
 from __future__ import annotations
 
+import argparse
+
 from benchmarks.accuracy import (
     DRAWN_WITH,
     earlier,
@@ -32,6 +34,7 @@ def main() -> None:
     from utils.prepare import CATCH_UP
     from utils.tfrecords import SETTINGS, read_records
 
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()  # it takes nothing but --help
     values = known_parameters() | read_recipe("catch-up")
     earlier("catch-up", values)  # a damaged file is told before the training
     report("catch-up", save("catch-up", values, train_and_score(values, 0, WORKSPACE)))

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 from utils import numbers, results
 from utils.files import REPO, shown
 
@@ -21,6 +23,7 @@ def draw() -> None:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()  # it takes nothing but --help
     draw()
     numbers.update([PAGE], numbers.result_tables())
     print(f"{shown(PICTURE)} and {shown(PAGE)} are of the results that there are.")

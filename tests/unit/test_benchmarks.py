@@ -9,7 +9,8 @@ import pytest
 from conftest import SIZE
 from PIL import Image, ImageDraw
 
-from benchmarks import accuracy, bench, catch_up, endless, field, tried
+from benchmarks import accuracy, bench, catch_up, columns, endless, field, letters, transfer, tried
+from benchmarks.peers import __main__ as peers
 from utils import figures_results, numbers, results
 from utils.captchas import DIGITS, draw_captcha, draw_texts
 from utils.files import REPO, CourseError
@@ -263,6 +264,18 @@ def test_recipes_that_were_scored_on_other_drawings_are_named():
     assert results.older_drawings(new) == "- All fresh captchas are drawn with the seeds fresh 2."
     said = results.older_drawings([*new, scored("c", "fresh 0", "fresh 2")])
     assert "with the seeds fresh 2. Those of *c* are" in said
+
+
+@pytest.mark.parametrize(
+    "program", [accuracy, bench, catch_up, columns, endless, field, letters, peers, transfer, tried]
+)
+def test_asked_for_help_a_program_measures_nothing(program, monkeypatch, capsys):
+    """Nor where it is given something that it does not know."""
+    for argument, code in (("--help", 0), ("--sees", 2)):
+        monkeypatch.setattr(sys, "argv", ["program", argument])
+        with pytest.raises(SystemExit) as ended:
+            program.main()
+        assert ended.value.code == code and "usage:" in "".join(capsys.readouterr())
 
 
 def test_a_damaged_result_is_told_before_the_training(tmp_path, monkeypatch):
