@@ -251,13 +251,13 @@ def field_table() -> str:
 
 
 def peers_settings() -> str:
-    """How each of the other networks was trained, as a Markdown list."""
+    """How each of the other networks was trained, in the mean of its seeds, as a Markdown list."""
     lines = []
     for result in read_peers():
-        trained = [
-            f"{run['epochs']:g} epochs in {run['minutes']:.1f} minutes" for run in result["runs"] if "epochs" in run
-        ]
-        lines.append(f"- {peer_name(result)}: {', '.join([about(result)['settings'], *trained[:1]])}.")
+        said, epochs = about(result)["settings"], of_runs(result, "epochs")
+        if epochs:
+            said += f", {np.mean(epochs):g} epochs in {np.mean(of_runs(result, 'minutes')):.1f} minutes"
+        lines.append(f"- {peer_name(result)}: {said}.")
     return "\n".join(lines)
 
 
@@ -279,7 +279,7 @@ def read_alphabets(name: str, folder: Path | None = None) -> list[dict]:
 
 
 def letters_table(folder: Path | None = None) -> str:
-    """How well texts of these alphabets are read, and what is confused most by one seed, as a Markdown table."""
+    """How well texts of these alphabets are read, and what is confused most in their mean, as a Markdown table."""
     lines = [
         "| recipe | seeds | TFLOP | fresh captchas read whole | look-alikes counted as one | confused most |",
         "| --- | --: | --: | --- | --- | --- |",
