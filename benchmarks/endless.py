@@ -9,6 +9,7 @@ model is scored as any other. The result goes to ``results/accuracy/small-endles
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 import numpy as np
 
@@ -39,6 +40,9 @@ def train(values: dict[str, object], seed: int) -> dict[str, object]:
     held_out, texts = split_texts(values["captcha_count"], values["test_count"], seed, chars, length)
     tests = fresh_captchas([(text, seed) for text in held_out], size, chars=chars, **look)
     signature = (tf.TensorSpec((batch_size, *size, 1), tf.uint8), tf.TensorSpec((batch_size, length), tf.int64))
+    augmented_steps = (values["epochs"] - values["plain_epochs"]) * (len(texts) // batch_size)
+    strengths = {"bend": values["bend"], "tone": values["tone"]}
+    changed = augment.only_first(augmented_steps, partial(augment.augment, **strengths))
     wanted = drawings(tuple(texts), seed, batch_size, values["epochs"])
     batches = tf.data.Dataset.from_generator(
         lambda: fresh_captchas(wanted, size, batch_size, chars, **look), output_signature=signature
@@ -48,7 +52,7 @@ def train(values: dict[str, object], seed: int) -> dict[str, object]:
         images, labels = batch
         if values["augmentation"]:
             seeds = tf.stack([tf.constant(seed, tf.int64), number])
-            images = augment.augment(images, seeds, bend=values["bend"], tone=values["tone"])
+            images = changed(images, seeds)
         images = tf.ensure_shape(model.scaled(images), [batch_size, *size, 1])
         return images, tuple(tf.unstack(labels, axis=1))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from utils.quiet import tf
@@ -74,6 +76,24 @@ def augment(
     if tone:
         moved = toned(moved, seeds[2], tone)
     return moved[..., None]
+
+
+def only_first(
+    steps: int, augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """`augment` for the first ``steps`` of a training, and pictures as they are after that.
+
+    To end a training so is from He and others, "Data augmentation revisited: rethinking the distribution gap between
+    clean and augmented data" (2019).
+
+    Args:
+        augment: a function of pictures and a seed, whose second number is that of the step.
+    """
+
+    def changed(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return tf.cond(seed[1] < steps, lambda: augment(images, seed), lambda: tf.cast(images, tf.float32))
+
+    return changed
 
 
 def waves(seed: tf.Tensor, batch: tf.Tensor, size: tuple[int, int], bend: float) -> tuple[tf.Tensor, tf.Tensor]:

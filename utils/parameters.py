@@ -45,6 +45,7 @@ PARAMETERS = {
     "weight_decay": Parameter(float, 0, 1),
     "label_smoothing": Parameter(float, 0, 1, open_at=1),
     "augmentation": Parameter(bool, None, None),
+    "plain_epochs": Parameter(int, 0, 10_000),
     "tone": Parameter(float, 0, 3),
     "bend": Parameter(float, 0, 50),
     "picture_count": Parameter(int, 1, 64),

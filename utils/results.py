@@ -29,7 +29,7 @@ RECIPES = (
     "catch-up",
     "bent",
 )  # those for the whole course, in tables
-LETTERS = ("letters-36", "letters-34", "letters-62")  # those of other alphabets
+LETTERS = ("letters-36", "letters-36-augmented", "letters-34", "letters-62")  # those of other alphabets
 
 
 def read_results(*names: str, folder: Path | None = None) -> list[dict]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.augment import only_first
 from utils.captchas import LENGTH
 from utils.fast import FusedAdam, keras
 from utils.files import CourseError, require
@@ -31,6 +32,7 @@ def training_batches(
     scaled: Callable[[tf.Tensor], tf.Tensor] = scaled,
     first_epoch: int = 0,
     length: int = LENGTH,
+    augmented_epochs: int | None = None,
 ) -> tuple[tf.data.Dataset, int]:
     """An endless stream of training batches, epoch after epoch, each in an order of its own.
 
@@ -41,6 +43,7 @@ def training_batches(
         size: height and width of the pictures in the records.
         augment: a function of uint8 pictures and a seed that changes pictures, such as `utils.augment.augment`; None
             leaves them as they are.
+        augmented_epochs: in how many epochs, counted from the first of all, pictures are changed; None for all.
         scaled: a function that makes of pictures what the network takes, such as `utils.model.scaled`.
 
     Returns:
@@ -56,6 +59,8 @@ def training_batches(
     require(in_range, f"batch_size is {batch_size}, but must lie between 1 and {count:,}, the training records.")
     steps = count // batch_size
     first_step = first_epoch * steps
+    if augment is not None and augmented_epochs is not None:
+        augment = only_first(augmented_epochs * steps, augment)
 
     def prepare(batch: tf.Tensor, step: tf.Tensor):
         images, labels = parse_records(batch, size, length)

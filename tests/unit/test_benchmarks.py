@@ -146,7 +146,7 @@ def test_every_recipe_can_be_read():
     with pytest.raises(
         CourseError,
         match=r"There is no recipe 'best'\. There are: bent, catch-up, default, default-no-decay, letters-34, "
-        r"letters-36, letters-62, long, quick, short, small",
+        r"letters-36, letters-36-augmented, letters-62, long, quick, short, small",
     ):
         accuracy.read_recipe("best")
 

@@ -50,6 +50,20 @@ def test_a_later_epoch_can_be_started_from(records):
         assert np.array_equal(labels, labels_again)
 
 
+@pytest.mark.parametrize("first_epoch", [0, 1])
+def test_the_last_epochs_see_the_pictures_as_they_are(records, first_epoch):
+    """Two epochs are changed, wherever the stream is started from, and the third is not."""
+
+    def darker(images, seed):
+        return tf.cast(images, tf.float32) * 0.5
+
+    keras.utils.set_random_seed(0)
+    given = {"first_epoch": first_epoch, "scaled": lambda images: tf.cast(images, tf.float32)}
+    batches, steps = training.training_batches(records, SIZE, 16, 0, darker, augmented_epochs=2, **given)
+    papers = [images.max() for images, _ in batches.take((3 - first_epoch) * steps).as_numpy_iterator()]
+    assert max(papers[:-steps]) < 130 < min(papers[-steps:])
+
+
 @pytest.mark.parametrize("batch_size", [0, 101])
 def test_impossible_batch_sizes(records, batch_size):
     with pytest.raises(CourseError, match="between 1 and 100, the training records"):
