@@ -18,7 +18,7 @@ from conftest import SMALL, code_cells, name
 
 from utils.captchas import find_captchas
 from utils.files import REPO
-from utils.run import NOTEBOOKS, SOLUTIONS, run_notebook
+from utils.run import NOTEBOOKS, SOLUTIONS, find_notebook, run_notebook
 
 FEW = {"captcha_count": 60, "test_count": 20, "epochs": 1, "fc_units": 64, "batch_size": 20, "trial_captchas": 200}
 FEW |= {"letter_captchas": 100, "trial_epochs": 1, "trial_steps": 20, "fresh_count": 150, "looking_count": 10}
@@ -126,6 +126,15 @@ def test_a_second_run_and_each_cell_run_twice_have_the_same_results(executed, pa
     assert results(first)
     assert results(second, again=True) == results(second), "a cell that is run twice in a row gives something else"
     assert "yet: drawing" not in printed(second) and "yet: writing" not in printed(second)
+
+
+def test_lessons_about_mistakes_also_run_where_there_is_none(tmp_path):
+    few = {"captcha_count": 60, "test_count": 12, "fresh_count": 12, "looking_count": 2, "workspace": str(tmp_path)}
+    says = {"06": "0 of 12 captchas are misread", "08": "0 captchas were misread"}
+    for number, line in says.items():
+        path = find_notebook(number)
+        run_notebook(path, tmp_path / path.name, few, bars=False)
+        assert line in printed(nbformat.read(tmp_path / path.name, as_version=4))
 
 
 def test_another_result_would_be_noticed():
