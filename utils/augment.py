@@ -79,19 +79,25 @@ def augment(
 
 
 def only_first(
-    steps: int, augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    steps: int, change: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 ) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """`augment` for the first ``steps`` of a training, and pictures as they are after that.
+    """A function that changes pictures in the first steps of a training, and then leaves them as they are.
 
-    To end a training so is from He and others, "Data augmentation revisited: rethinking the distribution gap between
-    clean and augmented data" (2019).
+    He and others, "Data augmentation revisited: rethinking the distribution gap between clean and augmented data"
+    (2019), end a training with less augmentation; here its end has none.
 
     Args:
-        augment: a function of pictures and a seed, whose second number is that of the step.
+        steps: how many steps, counted from the first one of the training; with 0 or less, nothing is changed.
+        change: a function of uint8 pictures of shape (batch, height, width, 1) and an int64 seed of shape (2,), such as
+            `augment`. The second number of the seed is that of the step, counted from 0.
+
+    Returns:
+        A function of the same two, which gives float32 pictures of the same shape, in [0, 255].
     """
 
     def changed(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        return tf.cond(seed[1] < steps, lambda: augment(images, seed), lambda: tf.cast(images, tf.float32))
+        now, plain = (lambda: tf.cast(change(images, seed), tf.float32)), (lambda: tf.cast(images, tf.float32))
+        return tf.cond(seed[1] < steps, now, plain)
 
     return changed
 

@@ -229,6 +229,8 @@ def _check_together(values: Mapping[str, object]) -> None:
         values.get("batch_size") != 1 or not values.get("batch_norm"),
         "batch_size is 1, but batch_norm compares the captchas of a batch: take at least 2, or batch_norm = False.",
     )
+    plain, epochs = values.get("plain_epochs", 0), values.get("epochs", math.inf)
+    require(plain <= epochs, f"plain_epochs is {plain}, but there are only {epochs} epochs: choose at most so many.")
     batch, written = values.get("worker_batch_size", 16), values.get("worker_captchas", math.inf)
     require(
         batch <= written,

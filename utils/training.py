@@ -43,7 +43,8 @@ def training_batches(
         size: height and width of the pictures in the records.
         augment: a function of uint8 pictures and a seed that changes pictures, such as `utils.augment.augment`; None
             leaves them as they are.
-        augmented_epochs: in how many epochs, counted from the first of all, pictures are changed; None for all.
+        augmented_epochs: in how many epochs, counted from the first of all, pictures are changed; None for all, and
+            0 or less for none.
         scaled: a function that makes of pictures what the network takes, such as `utils.model.scaled`.
 
     Returns:

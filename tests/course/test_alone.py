@@ -17,6 +17,7 @@ import yaml
 from conftest import SMALL, code_cells, name
 
 from utils.captchas import find_captchas
+from utils.checkpoints import read_history
 from utils.files import REPO
 from utils.run import NOTEBOOKS, SOLUTIONS, find_notebook, run_notebook
 
@@ -134,7 +135,18 @@ def test_lessons_about_mistakes_also_run_where_there_is_none(tmp_path):
     for number, line in says.items():
         path = find_notebook(number)
         run_notebook(path, tmp_path / path.name, few, bars=False)
-        assert line in printed(nbformat.read(tmp_path / path.name, as_version=4))
+        said = printed(nbformat.read(tmp_path / path.name, as_version=4))
+        assert line in said, "if the course's network is a new one, choose a seed with which it reads all of these"
+
+
+def test_plain_epochs_train_on_pictures_as_they_are(tmp_path):
+    """With as many of them as epochs, the training is that without augmentation, to the last digit."""
+    path, trained = find_notebook("05"), []
+    for choice in ({"plain_epochs": 2}, {"augmentation": False}):
+        folder = tmp_path / next(iter(choice))
+        run_notebook(path, folder / path.name, values_for(path) | choice | {"epochs": 2, "workspace": str(folder)})
+        trained.append([epoch | {"seconds": 0} for epoch in read_history(folder / "model")])
+    assert trained[0] == trained[1] and len(trained[0]) == 2
 
 
 def test_another_result_would_be_noticed():

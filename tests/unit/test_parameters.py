@@ -72,6 +72,7 @@ def test_what_is_returned():
         ({"chars": "".join(map(chr, range(33, 127))), "length": 12}, "make more than 9,223,372,036,854,775,807 texts"),
         ({"image_height": 80, "stride_down": 8}, "image_height is 80, too small for stride_down 8: take at least 123"),
         ({"image_width": 67, "stride_across": 5}, "image_width is 67, too small for stride_across 5"),
+        ({"plain_epochs": 6, "epochs": 3}, "plain_epochs is 6, but there are only 3 epochs: choose at most so many"),
         ({"worker_batch_size": 24}, "worker_batch_size is 24, but must be a multiple of 16"),
         ({"worker_batch_size": 256, "worker_captchas": 64}, "worker_batch_size is 256, but worker_captchas is 64"),
     ],

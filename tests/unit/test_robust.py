@@ -298,11 +298,12 @@ def test_any_parameters_together(data):
     too_many = any(values.get(name, 0) > 10 ** values.get("length", 4) for name in COUNTS)
     too_small = any({a, b} <= values.keys() and values[a] < 11 + 14 * values[b] for a, b in sides)
     too_wide = values.get("worker_batch_size", 16) > values.get("worker_captchas", math.inf)
-    if too_few or too_many or too_small or too_wide:
+    too_plain = values.get("plain_epochs", 0) > values.get("epochs", math.inf)
+    if too_few or too_many or too_small or too_wide or too_plain:
         with pytest.raises(CourseError) as error:
             check_parameters(values)
         names = ("captcha_count", "image_height", "image_width", "length", "trial_captchas", "worker_batch_size")
-        one_sentence(error.value, *names)
+        one_sentence(error.value, *names, "plain_epochs")
     else:
         check_parameters(values)
 
