@@ -17,5 +17,5 @@ export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK  # since Slurm 22.05, srun does n
 # Each task learns from its number which worker it is. If one fails, Slurm ends the others.
 srun --kill-on-bad-exit=1 bash -c '
     export TF_CONFIG="{\"cluster\": {\"worker\": [$hosts]}, \"task\": {\"type\": \"worker\", \"index\": $SLURM_PROCID}}"
-    exec .venv/bin/python -m utils.workers --lanes 8 -p epochs 15 -p workspace workspace
+    exec .venv/bin/python -m utils.workers --lanes 8 -p epochs 15 -p workspace workspace/full
 '
