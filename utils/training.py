@@ -43,9 +43,9 @@ def training_batches(
         size: height and width of the pictures in the records.
         augment: a function of uint8 pictures and a seed that changes pictures, such as `utils.augment.augment`; None
             leaves them as they are.
+        scaled: a function that makes of pictures what the network takes, such as `utils.model.scaled`.
         augmented_epochs: in how many epochs, counted from the first of all, pictures are changed; None for all, and
             0 or less for none.
-        scaled: a function that makes of pictures what the network takes, such as `utils.model.scaled`.
 
     Returns:
         The dataset, and the number of steps in an epoch. Its elements are pictures, float32 of shape (batch_size,
