@@ -14,6 +14,7 @@ import hashlib
 import json
 import math
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -187,11 +188,25 @@ def _listener(address: str) -> socket.socket:
 
 
 def free_ports(count: int, first: int = 0) -> list[int]:
-    """Ports of this machine that nobody uses now: from ``first`` on, or any if it is 0."""
+    """Ports of this machine that nobody uses now: from ``first`` on, or some by chance if it is 0.
+
+    A worker takes its port only seconds later. So none is offered that the system gives to programs which ask for any
+    port: those begin at 32,768 on Linux and higher elsewhere.
+
+    Raises:
+        CourseError: one of the ports from ``first`` on is taken, or there are too few free ones.
+    """
+    wanted = range(first, first + count) if first else random.SystemRandom().sample(range(20_000, 32_768), 1000)
+    free: list[int] = []
     with contextlib.ExitStack() as stack:
-        wanted = range(first, first + count) if first else [0] * count
-        listeners = [stack.enter_context(contextlib.closing(_listener(f":{port}"))) for port in wanted]
-        return [listener.getsockname()[1] for listener in listeners]
+        for port in wanted:
+            with contextlib.nullcontext() if first else contextlib.suppress(CourseError):
+                stack.enter_context(contextlib.closing(_listener(f":{port}")))
+                free.append(port)
+            if len(free) == count:
+                break
+    require(len(free) == count, f"Not even {count} ports of this machine are free: end programs that use many.")
+    return free
 
 
 def unreachable(addresses: Sequence[str], index: int) -> str:
@@ -580,16 +595,21 @@ def of_worker(launcher: int, index: int) -> list[psutil.Process]:
     return found
 
 
-def run(*arguments: object, kill: int | None = None, after: str = "") -> int:
+def run(*arguments: object, kill: int | None = None, after: str = "", check: bool = False) -> int:
     """Run ``python -m utils.workers`` with these arguments from a notebook, and print its lines as they come.
 
     Args:
         kill: a worker to kill, to see what happens then.
         after: the beginning of the line after which it is killed.
+        check: whether a training that fails is an error here too.
 
     Returns:
         The exit status: 0 if all went well.
+
+    Raises:
+        CourseError: the training has failed, in its own words.
     """
+    last = ""
     environment = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"} | {"PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "utils.workers", *map(str, arguments)]
     with subprocess.Popen(
@@ -598,7 +618,8 @@ def run(*arguments: object, kill: int | None = None, after: str = "") -> int:
         try:
             for line in process.stdout:
                 if line.strip():
-                    print(line.strip(), flush=True)
+                    last = line.strip()
+                    print(last, flush=True)
                 if kill is not None and line.startswith(after):
                     for worker in of_worker(process.pid, kill):
                         worker.kill()
@@ -606,6 +627,7 @@ def run(*arguments: object, kill: int | None = None, after: str = "") -> int:
         except BaseException:  # ■ in the notebook: the workers notice that this one is gone
             process.kill()
             raise
+    require(not check or process.returncode == 0, last)
     return process.returncode
 
 

@@ -288,6 +288,12 @@ def test_a_port_that_is_taken_is_named(host):
             free_ports(1, port)
 
 
+def test_free_ports_are_none_that_the_system_gives_away():
+    """Else another program could get one of them in the seconds until the worker takes it."""
+    with socket.create_server(("127.0.0.1", 0)) as given:
+        assert max(free_ports(50)) < 32_768 <= given.getsockname()[1]
+
+
 def test_strangers_at_the_port_do_no_harm():
     addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
     with ThreadPoolExecutor(2) as pool:
@@ -386,6 +392,13 @@ def test_the_defaults_are_those_of_the_notebooks():
     for path in NOTEBOOKS:
         known |= defaults(path)
     assert {name: known[name] for name in workers.DEFAULTS} == workers.DEFAULTS
+
+
+def test_a_notebook_is_told_why_a_training_failed(capsys):
+    assert workers.run("--workers", 0) == 1
+    with pytest.raises(CourseError, match=r"^--workers is 0, but must lie between 1 and 64\.$"):
+        workers.run("--workers", 0, check=True)
+    assert capsys.readouterr().out.count("--workers is 0") == 2
 
 
 def test_the_reason_of_an_early_end_is_one_sentence():
