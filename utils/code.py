@@ -71,7 +71,7 @@ def code_of(*functions: Callable) -> str:
     seen: dict[object, str] = {}
     for function in functions:
         _collect(function, seen)
-    return hashlib.sha256("\n".join(sorted(seen.values())).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join(seen.values()).encode()).hexdigest()[:16]
 
 
 def _collect(function: Callable, seen: dict[object, str]) -> None:
@@ -128,6 +128,10 @@ def _collect_all(used: dict, by: object, seen: dict[object, str]) -> None:
             seen[id(by), name] = f"{name} = {text}"
         elif callable(value):
             _collect(value, seen)
+        elif isinstance(value, tuple | list | dict) and id(value) not in seen:  # such as a list of functions
+            seen[id(value)] = f"{name}, a collection"
+            parts = value.items() if isinstance(value, dict) else enumerate(value)
+            _collect_all({f"{key}": part for key, part in parts}, value, seen)
         elif (_ours(type(value)) or type(value).__module__.startswith("captcha.")) and id(value) not in seen:
             seen[id(value)] = "an object"  # such as a painter that was told to tilt less
             _collect_all({"class": type(value), **getattr(value, "__dict__", {})}, value, seen)
@@ -145,9 +149,9 @@ def _around(function: Callable) -> dict[str, object]:
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         with suppress(ValueError):  # not set yet
             found[name] = cell.cell_contents
-    there = {name: function.__globals__[name] for name in _names(function.__code__) if name in function.__globals__}
-    plain = function.__module__.startswith("__main__")
-    return found | {name: value for name, value in there.items() if plain or _value(value) is None}
+    there, plain = function.__globals__, function.__module__.startswith("__main__")
+    names = [name for name in sorted(_names(function.__code__)) if name in there]  # sets have an order by chance
+    return found | {name: there[name] for name in names if plain or _value(there[name]) is None}
 
 
 def _names(code: CodeType) -> set[str]:

@@ -95,10 +95,18 @@ def fingerprints(tmp_path, monkeypatch, *sources):
             "(0, 9)",
             "(0, 8)",
         ),
+        ("def one(x):\n    return x + 1\n\n\nsteps = [one]\n\n\ndef outer(x):\n    return steps[0](x)\n", "+ 1", "+ 2"),
+        (
+            "from functools import partial\n\n\ndef f(x, k):\n    return k * x\n\n\n"
+            "strong, weak = partial(f, k=2), partial(f, k=1)\n\n\ndef outer(x):\n    return strong(x) - weak(x)\n",
+            "strong, weak = partial(f, k=2), partial(f, k=1)",
+            "strong, weak = partial(f, k=1), partial(f, k=2)",
+        ),
     ],
     ids=[
         *("a global value", "a default", "a closure", "a partial", "a class without methods"),
         *("an array", "a part of a call over two lines", "a set", "a painter"),
+        *("a list of functions", "two values that change places"),
     ],
 )
 def test_what_a_function_takes_from_around_counts(tmp_path, monkeypatch, source, old, new):
