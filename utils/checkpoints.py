@@ -22,6 +22,7 @@ from utils.model import TRAIN, check_layers, load_model, save_model
 from utils.workspace import held
 
 MODEL, HISTORY, CHECKPOINT = "alexnet.keras", "history.json", "checkpoint"
+FINGERPRINT = "fingerprint of the "  # so begin the names of settings that say only whether something is another one
 _kept: dict[Path, ExitStack] = {}  # the folders in which this process trains
 
 
@@ -122,9 +123,10 @@ def _finished(network: keras.Model, folder: Path, settings: dict) -> list[dict]:
     begun = any((folder / CHECKPOINT).glob("epoch-*.npz"))
     if not (folder / MODEL).exists() or (begun and not (folder / HISTORY).exists()):
         return []  # a model with a checkpoint and no history: `finish` was killed between its two files
-    found = {"settings": {}, "epochs": []}
+    found, why = {"settings": {}, "epochs": []}, "has no history beside it"
     if (folder / HISTORY).exists():
         found = read_json(folder / HISTORY, MEND_HISTORY, settings=dict, epochs=list)
+        why = f"was trained with other settings ({_difference(found['settings'], settings)})"
     if found["settings"] == _as_json(settings):
         size = tuple(network.input_shape[1:3])
         outputs = network.outputs
@@ -137,7 +139,7 @@ def _finished(network: keras.Model, folder: Path, settings: dict) -> list[dict]:
     for name in (MODEL, HISTORY):
         if (folder / name).exists():
             (folder / name).rename(aside / name)
-    print(f"The model in {shown(folder)} was trained with other settings ({_difference(found['settings'], settings)}).")
+    print(f"The model in {shown(folder)} {why}.")
     print(f"It is kept in {shown(aside)}, and a new training starts.")
     return []
 
@@ -157,6 +159,7 @@ def _difference(found: dict, settings: dict) -> str:
     """What differs, in a few words: the new network or code is only named, since its fingerprint says nothing."""
     wanted = _as_json(settings)
     words = {"network": "another network", "code": "other code in the cells", "records": "other records"}
+    words |= {name: f"another {name.removeprefix(FINGERPRINT)}" for name in found | wanted if FINGERPRINT in name}
     named = [
         words.get(name, f"{name} {brief(found.get(name))} instead of {brief(wanted.get(name))}")
         for name in sorted({*found, *wanted})
@@ -210,7 +213,7 @@ def read_history(folder: Path) -> list[dict]:
         CourseError: no training has finished there.
     """
     require((folder / HISTORY).exists(), f"There is no {shown(folder / HISTORY)}: run {TRAIN} first.")
-    epochs = read_json(folder / HISTORY, epochs=list)["epochs"]
+    epochs = read_json(folder / HISTORY, MEND_HISTORY, epochs=list)["epochs"]
     whole = all(isinstance(epoch, dict) for epoch in epochs)
-    require(whole, f"{shown(folder / HISTORY)} is damaged: delete {shown(folder)} and run {TRAIN} again.")
+    require(whole, f"{shown(folder / HISTORY)} is damaged: {MEND_HISTORY}")
     return epochs

@@ -12,7 +12,10 @@ from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[1]
 PART = ".part-"  # so begins the name of a file that is being written
-MEND_HISTORY = "delete this file only; the model beside it stays."  # for `read_json`, of the history of a training
+# For `read_json`, of the history of a training.
+MEND_HISTORY = (
+    "delete this file. The model beside it can still be used, but lesson 05 would lay it aside and train a new one."
+)
 
 
 class CourseError(Exception):

@@ -416,6 +416,7 @@ def prints_of(options: argparse.Namespace) -> dict[str, str]:
             code_of(worker_step, compile_model, FusedAdam, lane_batches, drawn_batches),
         ],
         "augmentation": code_of(worker_batches),
+        "choice of --report": options.report,  # for a report, all of them send messages
         "version of TensorFlow or Keras": [tf.__version__, keras.__version__],
     }
     return {name: hashlib.sha256(repr(part).encode()).hexdigest()[:16] for name, part in parts.items()}
@@ -499,6 +500,7 @@ def _write(options: argparse.Namespace, index: int, workers: int) -> int:
 
 def _train(options: argparse.Namespace, index: int, workers: int, watch: Watch) -> None:
     from utils import checkpoints, distributed, shards, training
+    from utils.checkpoints import FINGERPRINT
     from utils.model import alexnet, keras
     from utils.quiet import tf
 
@@ -511,7 +513,7 @@ def _train(options: argparse.Namespace, index: int, workers: int, watch: Watch) 
     settings = {name: value for name, value in values.items() if name != "workspace"}
     settings |= {"lanes": lanes, "captchas": count, "endless": options.endless, "dtype": options.dtype}
     prints = prints_of(options)  # a training does not go on with other code
-    settings |= {name: prints[name] for name in ("set of records", "network", "plan", "augmentation")}
+    settings |= {FINGERPRINT + name: prints[name] for name in ("set of records", "network", "plan", "augmentation")}
 
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     keras.config.set_dtype_policy(options.dtype)
@@ -565,7 +567,10 @@ def _train(options: argparse.Namespace, index: int, workers: int, watch: Watch) 
             watch.beat()
             print(f"epoch {epoch + 1} of {epochs}: mean loss {loss:.3f}", flush=True)
     watch.pause()
-    report = {}
+    if chief:
+        plain.set_weights(network.get_weights())
+        path = checkpoints.finish(plain, folder, settings, checkpoint.epochs_done)
+        print(f"Saved {shown(path)}.", flush=True)
     if options.report:
         sizes = (1_000, 250_000, 2_000_000, 8_000_000)
         report = {
@@ -577,12 +582,8 @@ def _train(options: argparse.Namespace, index: int, workers: int, watch: Watch) 
             "messages": distributed.messages(step) if losses else None,
             "message_seconds": {f"{size * 4}": distributed.message_seconds(strategy, size) for size in sizes},
         }
-    if chief:
-        plain.set_weights(network.get_weights())
-        path = checkpoints.finish(plain, folder, settings, checkpoint.epochs_done)
-        if report and losses:  # else that of an earlier run, which has done all epochs, says more
+        if chief and losses:  # else that of an earlier run, which has done all epochs, says more
             write_json(folder / "report.json", report)
-        print(f"Saved {shown(path)}.", flush=True)
 
 
 def of_worker(launcher: int, index: int) -> list[psutil.Process]:

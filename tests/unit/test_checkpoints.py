@@ -180,7 +180,14 @@ with held(Path({str(tmp_path)!r})):
 def test_a_model_without_its_history_is_kept_aside_too(tmp_path, capsys):
     save_model(new_network(), tmp_path / "model" / "alexnet.keras")
     assert checkpoints.resume(new_network(), tmp_path / "model", SETTINGS) == []
-    assert (tmp_path / "model-1" / "alexnet.keras").exists() and "kept in" in capsys.readouterr().out
+    assert (tmp_path / "model-1" / "alexnet.keras").exists()
+    assert "has no history beside it.\nIt is kept in" in capsys.readouterr().out
+
+
+def test_of_a_fingerprint_only_its_name_is_said():
+    plan = checkpoints.FINGERPRINT + "plan"
+    said = checkpoints._difference({plan: "a1", "seed": 0}, {plan: "b2", "seed": 1})
+    assert said == "another plan, seed 0 instead of 1"
 
 
 def test_the_fingerprint_is_that_of_the_architecture():

@@ -220,6 +220,12 @@ def test_fingerprints_tell_what_differs(changed, what):
     assert [name for name in one if one[name] != two[name]] == ([what] if what else [])
 
 
+def test_all_workers_write_a_report_or_none():
+    """For the report they send each other messages, and one alone would wait for an answer."""
+    one, two = (workers.prints_of(options_of(arguments("somewhere", *more))) for more in ((), ("--report",)))
+    assert [name for name in one if one[name] != two[name]] == ["choice of --report"]
+
+
 def test_a_real_worker_with_another_seed_is_refused(tmp_path):
     ports = free_ports(2)
     both = [
