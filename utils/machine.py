@@ -71,6 +71,14 @@ def fastest_dtype() -> str:
     return "mixed_bfloat16" if native_bfloat16() else "float32"
 
 
+def trains_in_bfloat16() -> bool:
+    """Whether trainings here take bfloat16, as far as that can be known: TensorFlow may not be installed."""
+    try:
+        return fastest_dtype() == "mixed_bfloat16"
+    except CourseError:
+        return native_bfloat16()
+
+
 def peak_memory(pid: int | None = None) -> float | None:
     """The most memory, in MB, that a process has held so far: this one, if none is named.
 
@@ -224,9 +232,9 @@ def readiness(workspace: str | Path) -> Rows:
             ),
             _row(
                 "native bfloat16",
-                "yes" if native_bfloat16() else "no",
+                "yes" if trains_in_bfloat16() else "no",
                 "helpful",
-                native_bfloat16(),
+                trains_in_bfloat16(),
                 "Nothing to do: the training takes float32 instead, and lasts nearly twice as long.",
                 SLOW,
             ),

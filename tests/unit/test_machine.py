@@ -33,6 +33,13 @@ def test_the_steps_that_are_timed_have_the_weight_decay_of_the_training():
     assert defaults(find_notebook("05"))["weight_decay"] == machine.WEIGHT_DECAY
 
 
+def test_the_number_type_is_that_of_the_device_that_trains(good):
+    """A GPU may have bfloat16 where the processor has none."""
+    good.setattr(machine, "native_bfloat16", lambda: False)
+    good.setattr(machine, "fastest_dtype", lambda: "mixed_bfloat16")
+    assert rows_of(machine.readiness("workspace"))["native bfloat16"].mark == machine.FINE
+
+
 def test_a_good_machine_is_ready(good):
     rows = machine.readiness("workspace")
     assert [row.what for row in rows] == [
