@@ -236,12 +236,12 @@ def _check_together(values: Mapping[str, object]) -> None:
         batch <= written,
         f"worker_batch_size is {batch}, but worker_captchas is {written}: take a smaller batch, or more captchas.",
     )
-    for length, stride in (("image_height", "stride_down"), ("image_width", "stride_across")):
-        if length in values and stride in values:
+    for side, stride in (("image_height", "stride_down"), ("image_width", "stride_across")):
+        if side in values and stride in values:
             needed = smallest_side(values[stride])
             require(
-                values[length] >= needed,
-                f"{length} is {values[length]}, too small for {stride} {values[stride]}: take at least {needed} "
+                values[side] >= needed,
+                f"{side} is {values[side]}, too small for {stride} {values[stride]}: take at least {needed} "
                 "pixels, or a smaller stride.",
             )
 
@@ -288,8 +288,10 @@ def _write(name: str, value: object) -> str:
     """How to write it instead, where that can be known."""
     kind = PARAMETERS[name].kind
     if kind is bool and isinstance(value, str | int | float):
-        meant = str(value).strip().lower() in ("true", "yes", "on", "1")
-        return f": write `-p {name} {meant}`"
+        word = str(value).strip().lower()
+        if word in ("true", "yes", "on", "1", "false", "no", "off", "0"):
+            meant = word in ("true", "yes", "on", "1")
+            return f": in a notebook write {meant}, for papermill write `-p {name} {meant}`"
     if kind is str and isinstance(value, int | float):
         return f": in a notebook write it in quotes, for papermill write `-r {name} TEXT`"
     if kind is int and isinstance(value, float) and math.isfinite(value) and value == int(value):

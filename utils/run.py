@@ -360,13 +360,14 @@ def _store_all(chosen: Sequence[Path], output: Path) -> None:
 
 
 def _say_accuracy(model: Path) -> None:
-    """Say how well the trained model reads the test captchas."""
+    """Say how well the trained model reads the test captchas, or those of the validation set if there is one."""
     history = model / "history.json"
     if history.exists():
         epochs = read_json(history, MEND_HISTORY, epochs=list)["epochs"]
-        whole = epochs[-1].get("test_whole") if epochs and isinstance(epochs[-1], dict) else None
-        if isinstance(whole, float | int):
-            print(f"The model reads {whole:.1%} of the test captchas whole ({shown(model)}).")
+        last = epochs[-1] if epochs and isinstance(epochs[-1], dict) else {}
+        for watched in ("test", "validation"):
+            if isinstance(whole := last.get(f"{watched}_whole"), float | int):
+                print(f"The model reads {whole:.1%} of the {watched} captchas whole ({shown(model)}).")
 
 
 if __name__ == "__main__":

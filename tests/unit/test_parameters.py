@@ -16,9 +16,10 @@ from utils.run import NOTEBOOKS, defaults
         (
             "augmentation",
             "false",
-            "augmentation is the text 'false', but must be True or False: write `-p augmentation F",
+            "augmentation is the text 'false', but must be True or False: in a notebook write False, for papermill",
         ),
-        ("augmentation", 1, "augmentation is the number 1, but must be True or False: write `-p augmentation True`"),
+        ("augmentation", "ture", "augmentation is the text 'ture', but must be True or False."),
+        ("augmentation", 1, "in a notebook write True, for papermill write `-p augmentation True`"),
         ("own_text", 2031, "own_text is the number 2,031, but must be a text"),
         ("own_picture", None, "own_picture is None, but must be a text"),
         ("epochs", 1.5, "epochs is the number 1.5, but must be a whole number from 1 to 10,000."),
@@ -122,7 +123,7 @@ def test_a_value_on_the_command_line(name, text, value):
         (
             "augmentation",
             "yes",
-            "augmentation is the text 'yes', but must be True or False: write `-p augmentation True`",
+            "augmentation is the text 'yes', but must be True or False: in a notebook write True, for papermill",
         ),
     ],
 )

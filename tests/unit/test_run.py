@@ -263,7 +263,7 @@ def test_plain_papermill_checks_the_parameters_and_gets_pictures_too(tmp_path, f
     command = [sys.executable, "-m", "papermill", "-k", "python3", notebook.name, "out.ipynb", "-p", "augmentation"]
     options = {"cwd": tmp_path, "env": os.environ | {"MPLBACKEND": "agg"}, "capture_output": True, "text": True}
     wrong = subprocess.run([*command, "false"], check=False, **options)
-    says = "CourseError: augmentation is the text 'false', but must be True or False: write `-p augmentation False`."
+    says = "CourseError: augmentation is the text 'false', but must be True or False: in a notebook write False"
     assert wrong.returncode and says in wrong.stderr
     assert subprocess.run([*command, "False"], check=False, **options).returncode == 0
     assert sum("image/png" in output.get("data", {}) for output in printed(tmp_path / "out.ipynb")[1]) == 1
@@ -370,6 +370,9 @@ def test_the_accuracy_is_said(tmp_path, capsys):
     (tmp_path / "history.json").write_text('{"epochs": [{"test_whole": 0.1}, {"test_whole": 0.975}]}')
     run._say_accuracy(tmp_path)
     assert "reads 97.5% of the test captchas whole" in capsys.readouterr().out
+    (tmp_path / "history.json").write_text('{"epochs": [{"validation_whole": 0.96}]}')
+    run._say_accuracy(tmp_path)
+    assert "reads 96.0% of the validation captchas whole" in capsys.readouterr().out
 
 
 @pytest.fixture
