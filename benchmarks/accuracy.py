@@ -258,7 +258,7 @@ def save(
     runs = sorted([*others, result], key=lambda run: run["seed"])
     write_json(path, {"name": name, "parameters": values} | ({"about": about} if about else {}) | {"runs": runs})
     if path.parent in (results.RESULTS, results.PEERS, results.ALPHABETS):  # not while this is tested
-        numbers.update([PAGE, field.PAGE], numbers.result_tables())
+        numbers.update([PAGE, field.PAGE], numbers.from_results())
         field.draw()
     return result
 

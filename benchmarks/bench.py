@@ -377,7 +377,7 @@ def main() -> None:
     print(numbers.speed_table(rows))
     write_json(options.output, {"machine": machine(), "products": products, "rows": rows})
     if options.output == RESULT:
-        numbers.put(PAGE, "bench", numbers.speed_table(rows))
+        numbers.update([PAGE], numbers.from_results())
         if options.sizes:
             draw_growth(rows)
 

@@ -25,7 +25,7 @@ def draw() -> None:
 def main() -> None:
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()  # it takes nothing but --help
     draw()
-    numbers.update([PAGE], numbers.result_tables())
+    numbers.update([PAGE], numbers.from_results())
     print(f"{shown(PICTURE)} and {shown(PAGE)} are of the results that there are.")
 
 

@@ -67,7 +67,8 @@ def report(name: str, result: dict[str, object]) -> None:
 
 def keep(values: dict[str, object], workspace: str) -> dict[str, object]:
     """Make the model that comes with the course of the one in this workspace, and score it."""
-    from utils.alphabets import LETTERS, letter_network
+    from utils.alphabets import LETTERS as FOR_THE_COURSE
+    from utils.alphabets import letter_network
     from utils.captchas import find_captchas, look_in, text_of
     from utils.checkpoints import MODEL
     from utils.model import load_model, save_compact
@@ -77,7 +78,7 @@ def keep(values: dict[str, object], workspace: str) -> dict[str, object]:
     folders, size = open_workspace(workspace), size_of(values)
     chars, length = values["chars"], values["length"]
     model = load_model(folders.model / MODEL, size, length, len(chars))
-    save_compact(model, LETTERS, read_json(folders.records / SETTINGS))
+    save_compact(model, FOR_THE_COURSE, read_json(folders.records / SETTINGS))
     used = [text_of(path) for path in find_captchas(folders.captchas, chars, length)]
     held_out = read_records(folders.records, "test", size, length)
     scores = score_letters(letter_network()[0], *held_out, used, chars, **look_in(folders.captchas))

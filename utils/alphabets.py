@@ -124,8 +124,8 @@ def letter_network(path: Path = LETTERS) -> tuple[keras.Model, list[str]]:
     """
     if path.exists():
         network, records = load_compact(path, SIZE)
-        drawn = records["captchas"]
-        return network, draw_texts(drawn["captcha_count"], drawn["seed"], drawn["chars"], drawn["length"])
+        seen = records["captchas"]
+        return network, draw_texts(seen["captcha_count"], seen["seed"], seen["chars"], seen["length"])
     print(f"There is no {shown(path)}: python -m benchmarks.letters letters-36 --seeds 0 makes it.")
     print("This network was never trained.")
     return alexnet(SIZE, len(ALPHANUMERIC), fc_units=64, strides=STRIDES), []

@@ -78,7 +78,7 @@ def draw_texts(count: int, seed: int, chars: str = DIGITS, length: int = LENGTH)
     """Draw ``count`` different texts of ``length`` characters out of ``chars``.
 
     Raises:
-        CourseError: ``count`` is below 1 or above the number of different texts.
+        CourseError: ``count`` is below 1 or above the number of different texts, or ``length`` is not 1 to 12.
     """
     require(type(length) is int and 1 <= length <= 12, f"length is {length!r}, but must lie between 1 and 12.")
     base, possible = len(chars), len(chars) ** length
@@ -255,8 +255,8 @@ def write_captchas(
 
     Raises:
         CourseError: ``count`` or ``processes`` is impossible, `check_alphabet` refuses the characters, the folder holds
-            captchas of other settings or files that are no captchas of this set, another run is writing to it, or it
-            cannot be written to.
+            captchas of other settings, or pictures and no settings, another run is writing to it, or it cannot be
+            written to.
     """
     texts = draw_texts(count, seed, check_alphabet(chars, fonts), length)
     require(processes is None or processes >= 1, f"processes is {processes}, but must be at least 1.")

@@ -15,11 +15,12 @@ import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from statistics import fmean
 
 import nbformat
 
 from utils import results
-from utils.files import REPO, CourseError, read_json, require, shown, write_aside
+from utils.files import REPO, CourseError, read_json, shown, write_aside
 from utils.machine import MEMORY
 from utils.progress import duration
 from utils.results import of_runs, read_results
@@ -186,11 +187,11 @@ def from_results() -> dict[str, str]:
     for path in sorted(results.RESULTS.glob("*.json")):
         (result,) = read_results(path.stem)
         if path.stem != "catch-up":  # its rounded weights, above, are those that come with the course
-            found[f"whole-{path.stem}"] = percent(mean(of_runs(result, "fresh", "whole")), 2)
+            found[f"whole-{path.stem}"] = percent(fmean(of_runs(result, "fresh", "whole")), 2)
         if averaged := of_runs(result, "fresh_averaged", "whole"):
-            found[f"five-{path.stem}"] = percent(mean(averaged), 2)
-        found[f"minutes-{path.stem}"] = f"{mean(of_runs(result, 'minutes')):.1f} min"
-        found[f"tflop-{path.stem}"] = f"{mean(of_runs(result, 'tflop')):,.0f} TFLOP"
+            found[f"five-{path.stem}"] = percent(fmean(averaged), 2)
+        found[f"minutes-{path.stem}"] = f"{fmean(of_runs(result, 'minutes')):.1f} min"
+        found[f"tflop-{path.stem}"] = f"{fmean(of_runs(result, 'tflop')):,.0f} TFLOP"
     return found | result_tables()
 
 
@@ -204,10 +205,6 @@ def result_tables() -> dict[str, str]:
         results.read_measured("small", *results.RECIPES) + results.read_peers()
     )
     return found | {"field": results.field_table(), "field-settings": results.peers_settings()}
-
-
-def mean(values: list[float]) -> float:
-    return sum(values) / len(values)
 
 
 def values() -> dict[str, str]:
@@ -278,16 +275,6 @@ def update(paths: Iterable[Path], known: dict[str, str] | None = None) -> list[P
                 part.write_text(new, encoding="utf-8")
         changed.append(path)
     return changed
-
-
-def put(path: Path, name: str, text: str) -> None:
-    """Put one table or number into one page. A program calls this when it has measured something anew.
-
-    Raises:
-        CourseError: the page has no place for it.
-    """
-    require(name in names_in(path.read_text(encoding="utf-8")), f"{shown(path)} has no place for {name!r}.")
-    update([path], {name: text})
 
 
 def problems(paths: Iterable[Path], known: dict[str, str] | None = None) -> list[str]:

@@ -30,7 +30,10 @@ MANIFEST = "manifest.json"
 
 @cache
 def training_texts(captcha_count: int, test_count: int, seed: int, chars: str, length: int) -> tuple[str, ...]:
-    """The texts of the course's captchas that are not for the test: the same ones as in the records of notebook 02."""
+    """The texts of the course's captchas that are not for the test, as in the records of notebook 02 at its defaults.
+
+    Where notebook 02 also keeps captchas for validation, they are among these texts.
+    """
     return tuple(split_texts(captcha_count, test_count, seed, chars, length)[1])
 
 
