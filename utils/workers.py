@@ -191,12 +191,14 @@ def free_ports(count: int, first: int = 0) -> list[int]:
     """Ports of this machine that nobody uses now: from ``first`` on, or some by chance if it is 0.
 
     A worker takes its port only seconds later. So none is offered that the system gives to programs which ask for any
-    port: those begin at 32,768 on Linux and higher elsewhere.
+    port, unless it gives away all.
 
     Raises:
         CourseError: one of the ports from ``first`` on is taken, or there are too few free ones.
     """
-    wanted = range(first, first + count) if first else random.SystemRandom().sample(range(20_000, 32_768), 1000)
+    given, high = _given_ports(), range(10_000, 2**16)
+    ours = [port for port in high if port not in given] or high
+    wanted = range(first, first + count) if first else random.SystemRandom().sample(ours, min(len(ours), 1000))
     free: list[int] = []
     with contextlib.ExitStack() as stack:
         for port in wanted:
@@ -207,6 +209,14 @@ def free_ports(count: int, first: int = 0) -> list[int]:
                 break
     require(len(free) == count, f"Not even {count} ports of this machine are free: end programs that use many.")
     return free
+
+
+def _given_ports() -> range:
+    """The ports that this system gives to programs which ask for any."""
+    with contextlib.suppress(OSError, ValueError):
+        low, high = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+        return range(low, high + 1)
+    return range(49_152, 2**16)  # on Windows and macOS
 
 
 def unreachable(addresses: Sequence[str], index: int) -> str:

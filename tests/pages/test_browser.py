@@ -6,7 +6,6 @@ They are small copies in ``runs/browser``, where their first cell has to find th
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from conftest import kill_tree
 
 from utils.files import REPO
 from utils.run import defaults, find_notebook
+from utils.workers import free_ports
 
 FOLDER = REPO / "runs" / "browser"
 VALUES = {"captcha_count": 300, "test_count": 20, "picture_count": 4}
@@ -58,9 +58,7 @@ def lab(browser, tmp_path_factory):
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(values))
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port, token = free.getsockname()[1], secrets.token_hex()
+    (port,), token = free_ports(1), secrets.token_hex()
     command = [
         sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
         "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={FOLDER}",

@@ -16,6 +16,7 @@ from itertools import pairwise
 import numpy as np
 import psutil
 import pytest
+from conftest import still_running
 
 from utils import workers
 from utils.files import CourseError, read_json
@@ -127,7 +128,7 @@ def test_a_worker_killed_at_five_moments_stops_the_others_and_the_command_goes_o
 def test_in_a_cluster_the_others_stop_too_when_one_is_killed(tmp_path):
     """With TF_CONFIG nobody watches the processes from outside."""
     ports = free_ports(2)
-    given = command(*arguments(tmp_path, epochs=1000))
+    given = command(*arguments(tmp_path, "--patience", 20, epochs=1000))
     both = [
         subprocess.Popen(given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=of_cluster(ports, index))
         for index in range(2)
@@ -135,7 +136,7 @@ def test_in_a_cluster_the_others_stop_too_when_one_is_killed(tmp_path):
     try:
         assert next(line for line in both[0].stdout if line.startswith("epoch 1 "))
         both[1].kill()
-        _, error = both[0].communicate(timeout=60)
+        _, error = both[0].communicate(timeout=LIMIT)
     finally:
         for process in both:
             process.kill()
@@ -152,8 +153,7 @@ def test_a_launcher_that_is_killed_leaves_no_workers_behind(tmp_path):
         children = psutil.Process(process.pid).children()
         assert len(children) == 2
         process.kill()
-        _, alive = psutil.wait_procs(children, timeout=60)
-        assert alive == []
+        assert still_running(children, 60) == []
     finally:
         process.kill()
         for child in children:
@@ -296,18 +296,22 @@ def test_a_port_that_is_taken_is_named(host):
 
 def test_free_ports_are_none_that_the_system_gives_away():
     """Else another program could get one of them in the seconds until the worker takes it."""
-    with socket.create_server(("127.0.0.1", 0)) as given:
-        assert max(free_ports(50)) < 32_768 <= given.getsockname()[1]
+    given = workers._given_ports()
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        assert one.getsockname()[1] in given
+    assert not set(free_ports(50)) & set(given) or len(given) > 45_000  # a system may be set to give away all
 
 
 def test_strangers_at_the_port_do_no_harm():
     addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(2) as pool, contextlib.ExitStack() as silent:
         first = pool.submit(meet, addresses, 0, {}, 10)
-        time.sleep(0.3)
+        while workers.unreachable(addresses[:1], 1).startswith("Worker 0") and not first.done():
+            time.sleep(0.05)  # it does not listen yet
         for words in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\xff\xfe"):
             with socket.create_connection(workers._split(addresses[0])) as line:
                 line.sendall(words)
+        silent.enter_context(socket.create_connection(workers._split(addresses[0])))  # it says nothing, and stays
         assert pool.submit(meet, addresses, 1, {}, 10).result() is None and first.result() is None
 
 
