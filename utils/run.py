@@ -188,7 +188,8 @@ def run_notebook(notebook: Path, output: Path, values: dict[str, object], bars: 
         raise CourseError(f"Cannot make the folder {shown(output.parent)}: {cause(error)}.") from error
     os.environ.pop("MPLBACKEND", None)  # a server may set it to `agg`, and then no notebook has a picture
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
+
+    def execute() -> None:
         papermill.execute_notebook(
             _plain(notebook),
             _plain(output),
@@ -199,6 +200,14 @@ def run_notebook(notebook: Path, output: Path, values: dict[str, object], bars: 
             progress_bar=False,
             bars=bars,
         )
+
+    try:
+        try:
+            execute()
+        except DeadKernelError:
+            raise
+        except RuntimeError:  # the kernel has not started: another program may have been given one of its ports
+            execute()
     except PapermillExecutionError as error:
         said = error.evalue if error.ename == "CourseError" else f"{error.ename}: {error.evalue}"
         raise CourseError(

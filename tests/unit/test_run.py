@@ -277,6 +277,25 @@ def test_a_failed_cell_is_a_sentence(tmp_path):
         run_notebook(toy(tmp_path), tmp_path / "01-toy.ipynb" / "x" / "y.ipynb", {})
 
 
+def test_a_kernel_that_does_not_start_is_started_once_more(tmp_path, monkeypatch):
+    tries, path = [], toy(tmp_path)
+
+    def fails(times):
+        def execute(*_, **__):
+            tries.append(1)
+            if len(tries) <= times:
+                raise RuntimeError("Kernel died before replying to kernel_info")
+
+        monkeypatch.setattr(run.papermill, "execute_notebook", execute)
+        tries.clear()
+        run_notebook(path, tmp_path / "out.ipynb", {}, bars=False)
+
+    fails(1)
+    with pytest.raises(CourseError, match=r"no Python kernel started .*Install the course again"):
+        fails(2)
+    assert len(tries) == 2
+
+
 def test_bars_are_known_by_their_metadata(monkeypatch):
     shown = []
     monkeypatch.setattr("IPython.display.display", lambda bar, display_id: shown.append(bar))
