@@ -134,6 +134,14 @@ def kill_tree(pid: int) -> None:
     parent.wait()
 
 
+def still_running(processes: list, seconds: float) -> list:
+    """Those that have not ended after so many seconds. A zombie has: some containers never bury them."""
+    import psutil
+
+    _, alive = psutil.wait_procs(processes, timeout=seconds)
+    return [process for process in alive if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
 @pytest.fixture(scope="module")
 def browser():
     """Headless Chromium, as the system has it, which finds no host but this machine. Skips loudly where there is none.

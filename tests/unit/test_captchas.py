@@ -15,7 +15,7 @@ import matplotlib
 import numpy as np
 import psutil
 import pytest
-from conftest import kill_tree
+from conftest import kill_tree, still_running
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 from PIL import Image
@@ -157,8 +157,7 @@ def test_no_process_goes_on_drawing_when_the_one_that_started_it_is_killed(tmp_p
         time.sleep(0.01)
     drawing = psutil.Process(process.pid).children(recursive=True)
     process.kill()
-    _, alive = psutil.wait_procs(drawing, timeout=10)
-    assert len(drawing) >= 2 and alive == []
+    assert len(drawing) >= 2 and still_running(drawing, 10) == []
 
 
 def test_an_empty_or_missing_folder_names_the_notebook_to_run(tmp_path):

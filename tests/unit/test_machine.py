@@ -202,8 +202,12 @@ def test_best_is_the_shortest(monkeypatch):
 
 def test_the_workspace_fits_into_what_is_asked_for():
     """4-byte weights, and two moments of Adam beside each: two such checkpoints, while one replaces the other."""
-    weights, pictures = 46_383_720, 5000
-    assert 2 * 3 * 4 * weights + pictures * (224 * 224 + 110) + pictures * 7800 < machine.DISK < 2e9
+    from utils.model import alexnet
+
+    values = defaults(find_notebook("02")) | defaults(find_notebook("05"))
+    pictures, height, width = (values[name] for name in ("captcha_count", "image_height", "image_width"))
+    weights = alexnet((height, width), fc_units=values["fc_units"]).count_params()
+    assert 2 * 3 * 4 * weights + pictures * (height * width + 110) + pictures * 7800 < machine.DISK < 2e9
 
 
 def test_the_estimate_holds_on_this_machine(records):
