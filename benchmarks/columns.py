@@ -113,7 +113,8 @@ def main() -> None:
     for seed in parser.parse_args().seeds:
         earlier("columns", VALUES, ALPHABETS)  # a damaged file is told before the training
         result = save("columns", VALUES, train(VALUES, seed), ALPHABETS)
-        parts = {name: f"{part['whole']:.2%}" for name, part in result.items() if isinstance(part, dict)}
+        groups = {name: part for name, part in result.items() if isinstance(part, dict) and "whole" in part}
+        parts = {name: f"{part['whole']:.2%}" for name, part in groups.items()}
         print(f"columns, seed {seed}, after {result['minutes']} minutes of training: {parts}", flush=True)
 
 

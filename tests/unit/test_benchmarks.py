@@ -287,6 +287,18 @@ def test_a_damaged_result_is_told_before_the_training(tmp_path, monkeypatch):
         accuracy.main()
 
 
+def test_a_measurement_of_columns_ends_with_its_shares(monkeypatch, capsys):
+    """The result also says on which machine it was measured, and that is no share."""
+    result = {"minutes": 1.5, "machine": {"cores": 2}} | columns.score_texts(["12", "123"], ["12", "124"])
+    monkeypatch.setattr(columns, "train", lambda *_: result)
+    monkeypatch.setattr(columns, "earlier", lambda *_: [])
+    monkeypatch.setattr(columns, "save", lambda *_: result)
+    monkeypatch.setattr(sys, "argv", ["columns", "--seeds", "0"])
+    columns.main()
+    said = capsys.readouterr().out
+    assert said.startswith("columns, seed 0, after 1.5 minutes") and "'fresh': '50.00%'" in said and "cores" not in said
+
+
 def test_endless_drawings_come_never_again():
     texts = ("0000", "1234", "5678", "9999", "2222")
     wanted = endless.drawings(texts, seed=0, batch_size=2, epochs=3)  # a last batch that is not full is left out
