@@ -1,8 +1,8 @@
 """Measure what a network for digits is worth for letters: ``python -m benchmarks.transfer --seeds 0``.
 
 The network of the recipe ``quick`` is taken from ``workspace/accuracy/quick-0``, and trained if it is not there. For
-1,000, 2,000 and 5,000 captchas of 36 characters it gets new outputs, which are trained first, and then all of it.
-Beside it the same network is trained from nothing, with as many steps. The result goes to
+1,000, 2,000 and 5,000 captchas of 34 characters, those of ``letters-34``, it gets new outputs, which are trained
+first, and then all of it. Beside it the same network is trained from nothing, with as many steps. The result goes to
 ``results/alphabets/transfer.json``.
 """
 
@@ -22,12 +22,12 @@ from utils.workspace import open_workspace
 
 DIGITS_NETWORK, WORKSPACE = "quick", "workspace/accuracy/quick-0"
 VALUES = {
-    "chars": "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "chars": "23456789ABCDEFGHIJKLMNOPQRSTUVWXYZ",
     "length": 4,
     "captcha_counts": [1000, 2000, 5000],
     "epochs": [14, 9, 5],  # for each of these counts, all together
     "frozen_epochs": 2,  # of them, with all layers but the outputs as they are
-    "fresh_count": 4000,
+    "fresh_count": 10000,
     "batch_size": 32,
     "learning_rate": 0.001,
     "label_smoothing": 0.1,
@@ -73,13 +73,14 @@ def compare(values: dict[str, object], seed: int) -> dict[str, object]:
         compile_model(network, values["learning_rate"], epochs, steps, values["label_smoothing"])
         network.fit(batches, epochs=epochs, steps_per_epoch=steps, verbose=0, shuffle=False, callbacks=[watched])
 
+    start = digits_network()  # before the first random number: it may have to be trained
     arms = []
     for count, epochs in zip(values["captcha_counts"], values["epochs"], strict=True):
         for name in ("transfer", "nothing"):
             keras.utils.set_random_seed(seed)
             watched, frozen = alphabets.Watched(read), values["frozen_epochs"] if name == "transfer" else 0
             if name == "transfer":
-                network = alphabets.with_new_outputs(load_model(digits_network(), size), len(chars), length)
+                network = alphabets.with_new_outputs(load_model(start, size), len(chars), length)
                 alphabets.freeze(network)
                 fit(network, count, frozen, watched)
                 alphabets.freeze(network, False)
@@ -100,7 +101,7 @@ def compare(values: dict[str, object], seed: int) -> dict[str, object]:
                 }
             )
             print(f"{count:,} captchas from {name}: {whole['whole']:.2%} read whole, {watched.shares}", flush=True)
-    return {"seed": seed, "fresh_seeds": list(DRAWN_WITH), "arms": arms}
+    return {"seed": seed, "fresh_seeds": list(DRAWN_WITH), "classes": len(chars), "arms": arms}
 
 
 def main() -> None:

@@ -30,20 +30,21 @@ def plot_transfer(curves: dict[str, tuple[Sequence[int], Sequence[float]]], chan
     ax.legend(loc="upper left")
 
 
-def plot_measured_transfer(chance: float, folder: Path | None = None) -> None:
-    """`plot_transfer` for every number of captchas that `benchmarks.transfer` has measured, side by side."""
+def plot_measured_transfer(folder: Path | None = None) -> None:
+    """`plot_transfer` for every number of captchas that `benchmarks.transfer` has measured: the mean of all seeds."""
     runs = read_alphabets("transfer", folder)
     if not runs:
         print("Not measured yet: python -m benchmarks.transfer does it.")
         return
     counts = sorted({arm["captchas"] for arm in runs[0]["arms"]})
+    names = {"transfer": "from the network for digits", "nothing": "from nothing"}
     figure, axes = plt.subplots(1, len(counts), figsize=(10, 3.4), sharey=True, squeeze=False)
     for ax, count in zip(axes.flat, counts, strict=True):
-        arms = {arm["start"]: arm for arm in runs[0]["arms"] if arm["captchas"] == count}
-        names = {"transfer": "from the network for digits", "nothing": "from nothing"}
-        _draw_curves(
-            ax, {said: (arms[name]["steps"], arms[name]["characters"]) for name, said in names.items()}, chance
-        )
+        curves = {}
+        for start, said in names.items():
+            arms = [arm for run in runs for arm in run["arms"] if (arm["start"], arm["captchas"]) == (start, count)]
+            curves[said] = arms[0]["steps"], np.mean([arm["characters"] for arm in arms], axis=0)
+        _draw_curves(ax, curves, 1 / runs[0]["classes"])
         ax.set_title(f"{count:,} captchas")
     axes[0, 0].set_ylabel("characters read right")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)

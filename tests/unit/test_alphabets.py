@@ -132,13 +132,13 @@ def test_tables_and_figures_of_what_was_measured(tmp_path):
     write_json(tmp_path / "columns.json", {"runs": [{"seed": 0} | columns_benchmark.score_texts(["001"], ["001"])]})
     arm = {"captchas": 1000, "steps": [31, 62], "characters": [0.1, 0.4], "fresh": share}
     arms = [arm | {"start": "transfer"}, arm | {"start": "nothing", "fresh": share | {"whole": 0.1}}]
-    write_json(tmp_path / "transfer.json", {"runs": [{"seed": 0, "arms": arms}]})
+    write_json(tmp_path / "transfer.json", {"runs": [{"seed": 0, "classes": 34, "arms": arms}]})
     assert "| 12 | 90.00 % (80.00 to 95.00) | 99.00 % (80.00 to 95.00) | 0 O (9), 5 S (1) |" in results.letters_table(
         folder=tmp_path
     )
     assert "| 3 characters | 1 | 100.00 % (20.65 to 100.00) |" in results.columns_table(tmp_path)
     assert "| 1,000 | 62 | 90.00 % (80.00 to 95.00) | 10.00 % (80.00 to 95.00) |" in results.transfer_table(tmp_path)
-    figures_alphabet.plot_measured_transfer(1 / 36, tmp_path)
+    figures_alphabet.plot_measured_transfer(tmp_path)
 
 
 def test_results_are_of_the_recipes_as_they_are():
