@@ -1,9 +1,9 @@
 """Measure other people's networks by the course's own rule: ``python -m benchmarks.peers three ten --seeds 0``.
 
-Each network is trained on the same 4,500 captchas as the course's recipes, for as much work as one of these takes, with
-its own picture size, optimizer, rate and batch, and scored on the same fresh captchas. ``--minutes`` end the training
-early where the machine is slow at its small operations, and the result says so. ``ddddocr``, a package that reads
-captchas, is scored as it comes, if it is installed. The results go to ``results/peers/NAME.json``.
+Each network is trained on the same 4,500 captchas as the course's recipes with this seed, for as much work as one of
+these takes, with its own picture size, optimizer, rate and batch, and scored on the same fresh captchas. ``--minutes``
+end the training early where the machine is slow at its small operations, and the result says so. ``ddddocr``, a package
+that reads captchas, is scored as it comes, if it is installed. The results go to ``results/peers/NAME.json``.
 """
 
 from __future__ import annotations
@@ -115,10 +115,11 @@ def train(peer, images: np.ndarray, labels: np.ndarray, tflop: float, minutes: f
     return network, about | {"cut_short": done < steps}
 
 
-def scores(read, size: tuple[int, int], channels: int, test: list[str], training: list[str]) -> dict:
-    """How well ``read``, a function of pictures that gives labels, reads the test captchas and fresh ones."""
+def scores(read, size: tuple[int, int], channels: int, seed: int) -> dict:
+    """How well ``read``, a function of pictures that gives labels, reads this seed's test captchas and fresh ones."""
+    test, training = split_texts(CAPTCHAS, TEST, seed)
     found, fresh = {}, fresh_texts(test + training, seeds=DRAWN_WITH)
-    for name, wanted in (("test", [(text, 0) for text in test]), ("fresh", fresh)):
+    for name, wanted in (("test", [(text, seed) for text in test]), ("fresh", fresh)):
         right = [right_places(read(some), truth) for some, truth in pictures(wanted, size, channels)]
         found[name] = score(np.concatenate(right))
     return found
@@ -131,8 +132,8 @@ def measure(name: str, seed: int, recipe: str, minutes: float | None) -> tuple[d
     peer = NETWORKS[name]
     untrained = peer.build()
     size, channels = untrained.input_shape[1:3], untrained.input_shape[3]
-    test, training = split_texts(CAPTCHAS, TEST, 0)
-    learnt = at_once([(text, 0) for text in training], size, channels)
+    _, training = split_texts(CAPTCHAS, TEST, seed)
+    learnt = at_once([(text, seed) for text in training], size, channels)
     tflop = budget(recipe)
     network, about = train(peer, *learnt, tflop, minutes or math.inf, seed)
 
@@ -144,7 +145,7 @@ def measure(name: str, seed: int, recipe: str, minutes: float | None) -> tuple[d
     values |= {"channels": channels, "batch_size": peer.batch_size}
     values |= {"as_much_as": recipe, "at_most_tflop": tflop, "at_most_minutes": minutes}
     about |= {"seed": seed, "fresh_seeds": list(DRAWN_WITH)}
-    return values, about | scores(read, size, channels, test, training)
+    return values, about | scores(read, size, channels, seed)
 
 
 def measure_ocr() -> tuple[dict, dict]:
@@ -172,7 +173,7 @@ def measure_ocr() -> tuple[dict, dict]:
 
     size = (60, 160)  # as they are drawn
     started = time.monotonic()
-    found = scores(read, size, 3, *split_texts(CAPTCHAS, TEST, 0))
+    found = scores(read, size, 3, seed=0)
     values = {"captcha_count": 0, "test_count": 0, "image_height": size[0], "image_width": size[1], "channels": 3}
     print(f"{OCR} took {(time.monotonic() - started) / 60:.1f} minutes to draw and read")
     return values, {"seed": 0, "fresh_seeds": list(DRAWN_WITH)} | found
@@ -183,7 +184,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="+", choices=[*NETWORKS, OCR])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the training; the captchas are seed 0's")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of captchas and training")
     parser.add_argument("--as-much-as", default="quick", metavar="RECIPE", help="the recipe whose work each may take")
     parser.add_argument("--minutes", type=float, help="no training takes longer than this; else the work decides")
     options = parser.parse_args()

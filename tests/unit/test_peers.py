@@ -18,7 +18,7 @@ from benchmarks.peers.networks import (
     three,
     work,
 )  # fmt: skip
-from utils.captchas import draw_texts
+from utils.captchas import split_texts
 from utils.files import CourseError
 from utils.fresh import fresh_texts
 from utils.model import keras
@@ -98,12 +98,20 @@ def test_pictures_are_drawn_in_colour_or_gray():
         assert labels.tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
 
 
-def test_test_and_fresh_captchas_are_scored(monkeypatch):
+def test_test_and_fresh_captchas_of_a_seed_are_scored(monkeypatch):
+    monkeypatch.setattr(program, "CAPTCHAS", 20)
+    monkeypatch.setattr(program, "TEST", 4)
     monkeypatch.setattr(program, "fresh_texts", lambda used, seeds: fresh_texts(used, 6, seeds=seeds))
-    drawn = draw_texts(20, 0)
-    found = program.scores(lambda images: np.zeros((len(images), 4), int), (20, 40), 1, ["0000", "0123"], drawn)
-    assert found["test"]["whole"] == 0.5 and found["test"]["digit_0"] == 1.0
-    assert found["fresh"]["captchas"] == 6
+    test, _ = split_texts(20, 4, seed=3)
+    images, labels = program.at_once([(text, 3) for text in test], (20, 40), 1)
+    known = {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
+
+    def read(some):
+        return np.array([known.get(image.tobytes(), [-1] * 4) for image in some])
+
+    found = program.scores(read, (20, 40), 1, seed=3)
+    assert found["test"]["whole"] == found["test"]["digit_0"] == 1.0  # the very pictures of this seed
+    assert found["fresh"]["captchas"] == 6 and found["fresh"]["whole"] == 0.0
 
 
 def test_stored_results_are_of_the_networks_as_they_are():
