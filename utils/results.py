@@ -238,15 +238,16 @@ def field() -> list[Place]:
 def field_table() -> str:
     """Other people's networks and the recipes of the course by one rule, as a Markdown table."""
     lines = [
-        "| network | pictures | TFLOP | fresh captchas read whole | its own claim |",
-        "| --- | --: | --: | --- | --- |",
+        "| network | seeds | pictures | TFLOP | fresh captchas read whole | its own claim |",
+        "| --- | --: | --: | --: | --- | --- |",
     ]
     for result in (*read_measured("small", *RECIPES), *read_peers()):
         said, cost = about(result), tflop(result)
         short = " in the time allowed" if any(of_runs(result, "cut_short")) else ""
         spent = "not known" if cost is None else f"{cost:,.0f}{short}"
         name = f"[{peer_name(result)}]({said['address']})" if "project" in said else f"*{_named(result)}*"
-        lines.append(f"| {name} | {pictures(result)} | {spent} | {with_interval(result)} | {said.get('claim', '')} |")
+        row = (name, len(result["runs"]), pictures(result), spent, with_interval(result), said.get("claim", ""))
+        lines.append(f"| {' | '.join(map(str, row))} |")
     return "\n".join(lines)
 
 
@@ -307,11 +308,11 @@ def columns_table(folder: Path | None = None) -> str:
         return NOT_YET.format("columns")
     names = {name: f"{name.removeprefix('length_')} characters" for name in runs[0] if name.startswith("length_")}
     names |= {"repeated": "with equal neighbours", "not_repeated": "without", "fresh": "all"}
-    lines = ["| fresh captchas | how many | read whole |", "| --- | --: | --- |"]
+    lines = ["| fresh captchas | seeds | captchas of the first seed | read whole |", "| --- | --: | --: | --- |"]
     for name, said in names.items():
         if name in runs[0]:
             shares = mean_and_interval([run[name] for run in runs])
-            lines.append(f"| {said} | {runs[0][name]['captchas']:,} | {shares} |")
+            lines.append(f"| {said} | {len(runs)} | {runs[0][name]['captchas']:,} | {shares} |")
     return "\n".join(lines)
 
 
@@ -320,11 +321,14 @@ def transfer_table(folder: Path | None = None) -> str:
     runs = read_alphabets("transfer", folder)
     if not runs:
         return NOT_YET.format("transfer")
-    lines = ["| training captchas | steps | from the network for digits | from nothing |", "| --: | --: | --- | --- |"]
+    lines = [
+        "| training captchas | seeds | steps | from the network for digits | from nothing |",
+        "| --: | --: | --: | --- | --- |",
+    ]
     for count in sorted({arm["captchas"] for arm in runs[0]["arms"]}):
         cells = []
         for start in ("transfer", "nothing"):
             arms = [arm for run in runs for arm in run["arms"] if (arm["start"], arm["captchas"]) == (start, count)]
             cells.append(mean_and_interval([arm["fresh"] for arm in arms]))
-        lines.append(f"| {count:,} | {arms[0]['steps'][-1]:,} | {cells[0]} | {cells[1]} |")
+        lines.append(f"| {count:,} | {len(runs)} | {arms[0]['steps'][-1]:,} | {cells[0]} | {cells[1]} |")
     return "\n".join(lines)

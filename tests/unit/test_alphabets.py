@@ -133,11 +133,11 @@ def test_tables_and_figures_of_what_was_measured(tmp_path):
     arm = {"captchas": 1000, "steps": [31, 62], "characters": [0.1, 0.4], "fresh": share}
     arms = [arm | {"start": "transfer"}, arm | {"start": "nothing", "fresh": share | {"whole": 0.1}}]
     write_json(tmp_path / "transfer.json", {"runs": [{"seed": 0, "classes": 34, "arms": arms}]})
-    assert "| 12 | 90.00 % (80.00 to 95.00) | 99.00 % (80.00 to 95.00) | 0 O (9), 5 S (1) |" in results.letters_table(
-        folder=tmp_path
-    )
-    assert "| 3 characters | 1 | 100.00 % (20.65 to 100.00) |" in results.columns_table(tmp_path)
-    assert "| 1,000 | 62 | 90.00 % (80.00 to 95.00) | 10.00 % (80.00 to 95.00) |" in results.transfer_table(tmp_path)
+    letters, columns = results.letters_table(tmp_path), results.columns_table(tmp_path)
+    assert "| 1 | 12 | 90.00 % (80.00 to 95.00) | 99.00 % (80.00 to 95.00) | 0 O (9), 5 S (1) |" in letters
+    assert "| 3 characters | 1 | 1 | 100.00 % (20.65 to 100.00) |" in columns
+    transfer = results.transfer_table(tmp_path)
+    assert "| 1,000 | 1 | 62 | 90.00 % (80.00 to 95.00) | 10.00 % (80.00 to 95.00) |" in transfer
     figures_alphabet.plot_measured_transfer(tmp_path)
 
 

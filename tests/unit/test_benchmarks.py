@@ -241,8 +241,8 @@ def test_the_field_holds_recipes_and_others_beside_each_other(tmp_path, monkeypa
     ]  # fmt: skip
     assert places[0][3:] == (0.5, 0.4, 0.6)
     rows = results.field_table().splitlines()[2:]
-    assert rows[0] == "| *quick* | 96 x 160 | 8 | 50.00 % (40.00 to 60.00) |  |"
-    assert rows[1] == "| [Name: what](https://x.org) | 96 x 160 | not known | 50.00 % (40.00 to 60.00) | 98 % |"
+    assert rows[0] == "| *quick* | 1 | 96 x 160 | 8 | 50.00 % (40.00 to 60.00) |  |"
+    assert rows[1] == "| [Name: what](https://x.org) | 1 | 96 x 160 | not known | 50.00 % (40.00 to 60.00) | 98 % |"
     assert "| 8 in the time allowed |" in rows[2]
     assert results.peers_settings().splitlines()[1] == "- Name: what: Adam, 3.5 epochs in 8.0 minutes."
 
