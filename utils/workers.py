@@ -196,9 +196,12 @@ def free_ports(count: int, first: int = 0) -> list[int]:
     Raises:
         CourseError: one of the ports from ``first`` on is taken, or there are too few free ones.
     """
-    given, high = _given_ports(), range(10_000, 2**16)
-    ours = [port for port in high if port not in given] or high
-    wanted = range(first, first + count) if first else random.SystemRandom().sample(ours, min(len(ours), 1000))
+    if first:
+        wanted = range(first, first + count)
+    else:
+        given, high = _given_ports(), range(10_000, 2**16)
+        ours = [port for port in high if port not in given] or high
+        wanted = random.SystemRandom().sample(ours, min(len(ours), 1000))
     free: list[int] = []
     with contextlib.ExitStack() as stack:
         for port in wanted:
