@@ -617,6 +617,7 @@ EXERCISES = {
                 (["2741.png", "5555.png", "0042.png"], [[2, 2, 2, 2], [5, 5, 5, 5], [0, 0, 0, 0]]),
                 ["2741.png", "0042.png"],
             ),
+            ((["1203.png", "7413.png"], [[1, 2, 3, 0], [7, 5, 0, 3]]), ["1203.png", "7413.png"]),  # equal sums
         ),
         "turn each row of labels into a text, add `.png`, and compare. A label of 0 is a digit too.",
     ),
@@ -628,7 +629,7 @@ EXERCISES = {
     "calm": Exercise(
         "the highest loss of a training that stays below 3",
         lambda answer, losses: max(losses) < 3 and near(max(losses), 0.005)(answer),
-        "change only the learning rate, by a factor of a hundred.",
+        "change only the learning rate of section 5, by a factor of a hundred, and run its cell again.",
     ),
     "in_both": Exercise(
         "a function that returns a list of numbers",
