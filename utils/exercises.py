@@ -27,7 +27,7 @@ class Exercise(NamedTuple):
     """What a checker knows: the kind of value that is expected, how to judge an answer, and a hint for wrong ones.
 
     ``judge`` gets the answer, and what else `check` was given by name. It returns whether the answer is right, or None
-    if there is none yet.
+    if there is none yet, or nothing to judge it by.
     """
 
     expected: str
@@ -43,7 +43,9 @@ def check(name: str, answer: object, **facts: object) -> None:
         right = right if right is None else bool(right)  # of an array it is an error
     except Exception as error:  # an answer may be anything, and a function of the learner's may do anything
         right, reason = False, f" Yours led to {type(error).__name__}: {error}."
-    if right is None:
+    if right is None and answer is not None and not callable(answer):
+        print(f"… {name}: this run has too few mistakes to judge your answer by. More captchas have more.")
+    elif right is None:  # a function that gives None is the stub, whose body is still missing
         print(f"… {name}: not answered yet. Expected: {exercise.expected}.")
     elif right:
         print(f"✅ {name}: right.")
@@ -235,10 +237,12 @@ def _surely_wrong(answer: object, sure: np.ndarray, whole: np.ndarray) -> bool |
     return _number(answer) in np.flatnonzero(~whole & (sure == sure[~whole].max()))
 
 
-def _second_pair(answer: object, matrices: np.ndarray, chars: str = DIGITS) -> bool:
+def _second_pair(answer: object, matrices: np.ndarray, chars: str = DIGITS) -> bool | None:
     """Whether only one pair of characters was confused more often, in either direction, than these or their labels."""
     counts = matrices.sum(axis=0)
     counts = np.triu(counts + counts.T, 1)
+    if np.count_nonzero(counts) < 2:
+        return None  # there is no second pair
     first, second = sorted(chars.index(one) if isinstance(one, str) else one for one in answer)
     return first != second and counts[first, second] == np.sort(counts, axis=None)[-2]
 

@@ -210,7 +210,9 @@ def test_a_list_may_be_an_array(capsys):
 def test_where_nothing_was_misread_there_is_nothing_to_count(answer, capsys):
     check("one_wrong", answer, right=np.ones((5, 4), bool))
     check("surely_wrong", answer, sure=np.ones(5), whole=np.ones(5, bool))
-    assert capsys.readouterr().out.count("not answered yet") == 2
+    check("second_pair", {0, 1}, matrices=np.array([np.diag(range(1, 11))]))
+    printed = capsys.readouterr().out
+    assert printed.count("too few mistakes to judge your answer by") == 3 and "✅" not in printed
 
 
 def test_the_palest_is_found(tmp_path, capsys):
