@@ -245,7 +245,7 @@ class Watch:
         self.addresses, self.index = addresses, index
         self.patience = patience if len(addresses) > 1 else math.inf  # a worker that is alone waits for nobody
         self.until, self.limit = math.inf, self.patience
-        self.launcher = int(os.environ.get("COURSE_LAUNCHER", 0))
+        self.launcher = int(os.environ.get("COURSE_LAUNCHER", 0))  # else this worker was started by hand
         threading.Thread(target=self._run, daemon=True).start()
 
     def begin(self) -> None:
@@ -261,7 +261,7 @@ class Watch:
     def _run(self) -> None:
         while True:
             time.sleep(0.3)
-            if self.launcher and self._alone():
+            if self.launcher and killed(self.launcher):
                 os._exit(1)
             if time.monotonic() > self.until:
                 where = unreachable(self.addresses, self.index)
@@ -270,11 +270,12 @@ class Watch:
                 print(said, file=sys.stderr, flush=True)
                 os._exit(2)
 
-    def _alone(self) -> bool:
-        """Whether the program that started the workers was killed."""
-        if os.name == "posix":  # a killed program keeps its number for a while, but loses its children at once
-            return os.getppid() != self.launcher
-        return not psutil.pid_exists(self.launcher)
+
+def killed(starter: int) -> bool:
+    """Whether the program with this number, which started this one, was killed."""
+    if os.name == "posix":  # a killed program keeps its number for a while, but loses its children at once
+        return os.getppid() != starter
+    return not psutil.pid_exists(starter)
 
 
 def _end_with_launcher() -> None:
@@ -294,8 +295,9 @@ def launch(workers: int, arguments: Sequence[str], first_port: int = 0, pin: boo
         pin: give each worker one core of its own.
 
     Raises:
-        CourseError: a worker refused to train, or ended in the middle.
+        CourseError: a worker refused to train, or ended in the middle; or the notebook that trains is gone.
     """
+    starter = int(os.environ.get("COURSE_NOTEBOOK", 0))
     addresses = [f"127.0.0.1:{port}" for port in free_ports(workers, first_port)]
     environment = os.environ | {"COURSE_LAUNCHER": str(os.getpid()), "PYTHONUNBUFFERED": "1"}
     if pin:
@@ -312,6 +314,7 @@ def launch(workers: int, arguments: Sequence[str], first_port: int = 0, pin: boo
             )
         while any(process.poll() is None for process in processes) and not any(p.poll() for p in processes):
             time.sleep(0.1)
+            require(not starter or not killed(starter), f"The notebook that started the workers is gone. {AGAIN}")
         if any(process.poll() for process in processes):
             time.sleep(0.5)  # the one that was killed may be noticed a little later than one that it takes along
             ended = {i: (process.returncode, _read(said[i])) for i, process in enumerate(processes) if process.poll()}
@@ -624,7 +627,8 @@ def run(*arguments: object, kill: int | None = None, after: str = "", check: boo
         CourseError: the training has failed, in its own words.
     """
     last = ""
-    environment = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"} | {"PYTHONUNBUFFERED": "1"}
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
+    environment |= {"PYTHONUNBUFFERED": "1", "COURSE_NOTEBOOK": str(os.getpid())}
     command = [sys.executable, "-m", "utils.workers", *map(str, arguments)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment

@@ -161,6 +161,26 @@ def test_a_launcher_that_is_killed_leaves_no_workers_behind(tmp_path):
                 child.kill()
 
 
+def test_a_notebook_that_is_killed_leaves_no_workers_behind(tmp_path):
+    given = arguments(tmp_path, "--captchas", 500, epochs=1000)  # an epoch is long, and prints nothing in between
+    trains = f"from utils import workers; workers.run(*{given})"
+    process = subprocess.Popen(
+        [sys.executable, "-c", trains], stdout=subprocess.PIPE, text=True, env=without_cluster(PYTHONUNBUFFERED="1")
+    )
+    children = []
+    try:
+        assert any(line.startswith("epoch 1 ") for line in process.stdout), "they did not begin to train"
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert len(children) == 3  # the launcher and its workers
+        process.kill()
+        assert still_running(children, 3) == []
+    finally:
+        process.kill()
+        for child in children:
+            if child.is_running():
+                child.kill()
+
+
 # What the workers say to each other before they train, without TensorFlow
 
 
