@@ -137,7 +137,7 @@ def show_pictures(
     """
     rows = -(-len(pictures) // columns)
     high, wide = np.asarray(pictures[0]).shape[:2]
-    size = (width, rows * (width / columns * high / wide + 0.35))
+    size = (width, rows * (width / columns * min(high / wide, 4) + 0.35))  # a taller picture is drawn narrower
     _, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
     for ax in axes.flat[len(pictures) :]:
         ax.remove()

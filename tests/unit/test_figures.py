@@ -30,6 +30,11 @@ def test_gray_pictures_are_shown_gray_over_the_full_range():
     assert axes[0].images[0].get_clim() == (0, 255)
 
 
+def test_very_tall_pictures_make_no_endless_figure():
+    figures.show_pictures([np.zeros((4096, 20), np.uint8)] * 8, ["a"] * 8)
+    assert max(plt.gcf().get_size_inches()) < 20
+
+
 def test_a_dollar_is_a_character_like_others():
     """Matplotlib takes what stands between two of them for a formula, and some such formulas are errors."""
     figures.show_pictures([np.zeros((4, 6), np.uint8)] * 2, ["$^$1", "$1$2"])
