@@ -231,6 +231,12 @@ def _check_together(values: Mapping[str, object]) -> None:
     )
     plain, epochs = values.get("plain_epochs", 0), values.get("epochs", math.inf)
     require(plain <= epochs, f"plain_epochs is {plain}, but there are only {epochs} epochs: choose at most so many.")
+    own = values.get("own_text", "") if {"chars", "length"} <= values.keys() else ""
+    require(
+        not own or (len(own) == length and set(own) <= set(chars)),
+        f"own_text is {shortened(own)}, which is not {length} characters out of {shortened(chars)}: choose another "
+        "text.",
+    )
     batch, written = values.get("worker_batch_size", 16), values.get("worker_captchas", math.inf)
     require(
         batch <= written,

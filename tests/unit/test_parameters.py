@@ -74,6 +74,8 @@ def test_what_is_returned():
         ({"image_height": 80, "stride_down": 8}, "image_height is 80, too small for stride_down 8: take at least 123"),
         ({"image_width": 67, "stride_across": 5}, "image_width is 67, too small for stride_across 5"),
         ({"plain_epochs": 6, "epochs": 3}, "plain_epochs is 6, but there are only 3 epochs: choose at most so many"),
+        ({"own_text": "12", "chars": "123", "length": 3}, "own_text is '12', which is not 3 characters out of '123': "),
+        ({"own_text": "ab", "chars": "ac", "length": 2}, "own_text is 'ab', which is not 2 characters out of 'ac'"),
         ({"worker_batch_size": 24}, "worker_batch_size is 24, but must be a multiple of 16"),
         ({"worker_batch_size": 256, "worker_captchas": 64}, "worker_batch_size is 256, but worker_captchas is 64"),
     ],
@@ -86,6 +88,7 @@ def test_values_that_do_not_fit_together(values, says):
 def test_values_that_just_fit_together():
     check_parameters({"captcha_count": 3, "test_count": 1, "validation_count": 1})
     check_parameters({"captcha_count": 100_000, "chars": "0123456789ABCDEF", "length": 5})
+    check_parameters({"own_text": "cab", "chars": "abc", "length": 3})
     check_parameters({"image_height": 67, "stride_down": 4, "image_width": 123, "stride_across": 8})
 
 
