@@ -6,6 +6,7 @@ import hashlib
 import multiprocessing
 import os
 import random
+import signal
 import sys
 import threading
 import warnings
@@ -15,6 +16,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from functools import cache, partial
 from importlib.metadata import version
+from multiprocessing import resource_tracker
+from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -365,9 +368,7 @@ def drawing_pool(
 
     Each of them calls ``initializer(*arguments)`` first, and ends when the process that started it is killed.
     """
-    # "spawn" is the one way of starting that works alike on Linux, macOS and Windows.
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(min(processes or cores(), 61), context, _begin, (initializer, arguments))
+    return ProcessPoolExecutor(min(processes or cores(), 61), _Context(), _begin, (initializer, arguments))
 
 
 def _begin(initializer: Callable | None, arguments: tuple) -> None:
@@ -376,6 +377,26 @@ def _begin(initializer: Callable | None, arguments: tuple) -> None:
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
     if initializer:
         initializer(*arguments)
+
+
+class _Process(SpawnProcess):
+    """A process that does not hear Ctrl+C, not even while it starts: the one that started it hears it, and ends it."""
+
+    def start(self) -> None:
+        if os.name != "posix":
+            return super().start()
+        resource_tracker.ensure_running()  # else it is started inside, and lets Ctrl+C through again
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # the new process inherits it
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Context(SpawnContext):
+    """The one way of starting a process, "spawn", that works alike on Linux, macOS and Windows."""
+
+    Process = _Process
 
 
 def draw_all(

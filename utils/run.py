@@ -336,6 +336,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, settings: list[tuple[str, str]]) -> int:
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # the client was ended in the middle, and asyncio tells
     output = outside_course(Path(os.path.expanduser(options.output)).absolute() if options.output else "", "--output")
     notebooks = SOLUTIONS if options.solutions else NOTEBOOKS
     output = output / "solutions" if options.solutions else output
