@@ -126,7 +126,7 @@ def _no_font(name: str, error: Exception) -> CourseError:
     )
 
 
-def check_alphabet(chars: str, fonts: str = "") -> str:
+def check_alphabet(chars: str, fonts: str = "", name: str = "chars") -> str:
     """Give ``chars`` back if captchas of these characters can be drawn with these fonts and read again.
 
     Raises:
@@ -134,14 +134,17 @@ def check_alphabet(chars: str, fonts: str = "") -> str:
             control characters, combining marks); or a font has no picture for one of them, or no blank space. A font
             draws what it does not know as one and the same box.
     """
-    checked("chars", chars)
+    Args:
+        name: of the parameter that holds them, for the sentence.
+
+    checked(name, chars)
+    other_fonts = "" if name == "own_chars" else ", or name fonts that can in the parameter fonts of " + DRAW
     for file in font_files(fonts):
         known = _characters_of(file, Path(file).name)
         unknown = [char for char in chars if ord(char) not in known or not _inked(file, char)]
         require(
             not unknown,
-            f"The font {Path(file).name} cannot draw {', '.join(unknown)}: leave that out of chars, or name fonts that "
-            "can in the parameter fonts of 01-generate-captchas.ipynb.",
+            f"The font {Path(file).name} cannot draw {', '.join(unknown)}: leave that out of {name}{other_fonts}.",
         )
         require(
             ord(" ") in known and not _inked(file, " "),  # the painter draws a space between some characters

@@ -251,6 +251,14 @@ def test_alphabets_that_can_be_read():
         assert captchas.check_alphabet(chars) == chars
 
 
+def test_an_alphabet_is_refused_by_the_name_of_its_own_parameter():
+    """Lesson 10 has no parameter for fonts, so its alphabet gets no such advice."""
+    with pytest.raises(CourseError, match=r"leave that out of chars, or name fonts that can in the parameter fonts of"):
+        captchas.check_alphabet("ab\u4e2d")
+    with pytest.raises(CourseError, match=r"leave that out of own_chars\.$"):
+        captchas.check_alphabet("ab\u4e2d", name="own_chars")
+
+
 def test_a_process_that_dies_while_it_draws_is_told():
     with pytest.raises(CourseError, match=r"A process that draws has died, .*: close other programs"):
         list(captchas.draw_all(dies, [("2026", 0)] * 3))
