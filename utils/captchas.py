@@ -94,6 +94,11 @@ def draw_texts(count: int, seed: int, chars: str = DIGITS, length: int = LENGTH)
     return ["".join(chars[number // base**place % base] for place in reversed(range(length))) for number in numbers]
 
 
+def font_names(fonts: str) -> list[str]:
+    """What a text such as ``a.ttf, b.ttf`` names; an empty list for no font, or for commas alone."""
+    return [name.strip() for name in fonts.split(",") if name.strip()]
+
+
 def font_files(fonts: str = "") -> list[str]:
     """The paths in ``fonts``, which are separated by commas and counted from the course's folder.
 
@@ -102,7 +107,7 @@ def font_files(fonts: str = "") -> list[str]:
     Raises:
         CourseError: one of them is no font file.
     """
-    named = [name.strip() for name in fonts.split(",") if name.strip()]
+    named = font_names(fonts)
     files = list(map(in_course, named))
     for name, file in zip(named, files, strict=True):
         _characters_of(str(file), name)
@@ -129,14 +134,14 @@ def _no_font(name: str, error: Exception) -> CourseError:
 def check_alphabet(chars: str, fonts: str = "", name: str = "chars") -> str:
     """Give ``chars`` back if captchas of these characters can be drawn with these fonts and read again.
 
+    Args:
+        name: of the parameter that holds them, for the sentence.
+
     Raises:
         CourseError: there are fewer than two characters, or repeated ones, or such as no picture shows alone (spaces,
             control characters, combining marks); or a font has no picture for one of them, or no blank space. A font
             draws what it does not know as one and the same box.
     """
-    Args:
-        name: of the parameter that holds them, for the sentence.
-
     checked(name, chars)
     other_fonts = "" if name == "own_chars" else ", or name fonts that can in the parameter fonts of " + DRAW
     for file in font_files(fonts):
@@ -189,13 +194,25 @@ def look_in(folder: Path) -> dict[str, object]:
 
 def unusual_look(values: Mapping[str, object]) -> dict[str, object]:
     """What of ``values``, which hold at least width, height and fonts, is not as usual: arguments of `draw_captcha`."""
+    values = {**values, "fonts": ",".join(font_names(values["fonts"]))}  # spaces and a comma too many say nothing
     return {name: values[name] for name, usual in USUAL.items() if values[name] != usual}
 
 
 def checked_look(settings: object) -> dict[str, object]:
-    """What the settings of captchas say about how they are drawn, as arguments of `draw_captcha`."""
+    """What the settings of captchas say about how they are drawn, as arguments of `draw_captcha`.
+
+    Raises:
+        CourseError: a value is impossible, or a font file is no longer what it was.
+    """
     found = settings if isinstance(settings, dict) else {}
-    return {name: checked(name, found[name]) for name in USUAL if name in found}
+    look = {name: checked(name, found[name]) for name in USUAL if name in found}
+    if "fonts" in look and "font_files" in found:
+        require(
+            found["font_files"] == font_print(look["fonts"]),
+            f"The font files {', '.join(Path(name).name for name in font_names(look['fonts']))} are other ones than "
+            "those that your captchas were drawn with: put the former files back, or choose another `workspace`.",
+        )
+    return look
 
 
 def file_name(text: str, chars: str = DIGITS) -> str:
@@ -270,7 +287,7 @@ def write_captchas(
     look = unusual_look({"width": width, "height": height, "fonts": fonts})
     # So that pictures of a changed function, of another size or of other fonts are never mixed with others.
     changed = look | ({} if code_of(draw) == code_of(draw_captcha) else {"drawn_by": code_of(draw)})
-    if fonts:
+    if "fonts" in look:
         changed["font_files"] = font_print(fonts)
     with held(folder):
         if not check_settings(folder / SETTINGS, settings | dict.fromkeys([*USUAL, "drawn_by"]) | changed, DRAW):
@@ -364,24 +381,6 @@ def _write_received(text: str) -> None:
     write_captcha(text, folder, seed, draw, chars, **look)
 
 
-def drawing_pool(
-    processes: int | None = None, initializer: Callable | None = None, *arguments: object
-) -> ProcessPoolExecutor:
-    """Processes that draw at once, one for each core if not said otherwise; Windows allows no more than 61.
-
-    Each of them calls ``initializer(*arguments)`` first, and ends when the process that started it is killed.
-    """
-    return ProcessPoolExecutor(min(processes or cores(), 61), _Context(), _begin, (initializer, arguments))
-
-
-def _begin(initializer: Callable | None, arguments: tuple) -> None:
-    parent = multiprocessing.parent_process()
-    # else it would go on writing into a folder that nobody holds any more
-    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
-    if initializer:
-        initializer(*arguments)
-
-
 class _Process(SpawnProcess):
     """A process that does not hear Ctrl+C, not even while it starts: the one that started it hears it, and ends it."""
 
@@ -400,6 +399,24 @@ class _Context(SpawnContext):
     """The one way of starting a process, "spawn", that works alike on Linux, macOS and Windows."""
 
     Process = _Process
+
+
+def drawing_pool(
+    processes: int | None = None, initializer: Callable | None = None, *arguments: object
+) -> ProcessPoolExecutor:
+    """Processes that draw at once, one for each core if not said otherwise; Windows allows no more than 61.
+
+    Each of them calls ``initializer(*arguments)`` first, and ends when the process that started it is killed.
+    """
+    return ProcessPoolExecutor(min(processes or cores(), 61), _Context(), _begin, (initializer, arguments))
+
+
+def _begin(initializer: Callable | None, arguments: tuple) -> None:
+    parent = multiprocessing.parent_process()
+    # else it would go on writing into a folder that nobody holds any more
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+    if initializer:
+        initializer(*arguments)
 
 
 def draw_all(

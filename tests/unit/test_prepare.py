@@ -2,7 +2,10 @@
 
 import json
 import shutil
+from pathlib import Path
 
+import captcha.image
+import matplotlib
 import pytest
 from conftest import SIDE, SIZE
 
@@ -158,6 +161,18 @@ def test_a_model_of_other_characters_is_one_sentence(tmp_path, catch_up):
     with pytest.raises(CourseError, match=said):
         prepare.ready_model(folders, SIZE, "xyz", 2)
     assert len(prepare.ready_model(folders, SIZE, "abc", 2).outputs) == 2
+
+
+def test_a_font_file_that_was_changed_is_told_before_anything_is_drawn_with_it(tmp_path):
+    folders, font = open_workspace(tmp_path), tmp_path / "own.ttf"
+    one, other = captcha.image.DEFAULT_FONTS[0], Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
+    font.write_bytes(Path(one).read_bytes())
+    write_captchas(folders.captchas, 3, 0, fonts=str(font))
+    write_captchas(folders.captchas, 3, 0, fonts=f" {font} ,")  # the same font
+    assert prepare.look_of(folders) == {"fonts": str(font)}
+    font.write_bytes(other.read_bytes())
+    with pytest.raises(CourseError, match=r"The font files own\.ttf are other ones than .*put the former files back"):
+        prepare.look_of(folders)
 
 
 def test_missing_captchas_are_drawn_again_in_their_own_size(tmp_path):
