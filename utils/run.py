@@ -29,11 +29,12 @@ from papermill.exceptions import PapermillExecutionError
 from PIL import Image
 
 from utils import numbers
-from utils.files import MEND_HISTORY, REPO, CourseError, cause, read_json, require, shown, write_aside
+from utils.captchas import DRAW, USUAL, unusual_look
+from utils.files import MEND_HISTORY, REPO, CourseError, brief, cause, in_course, read_json, require, shown, write_aside
 from utils.machine import peak_memory
 from utils.parameters import PARAMETERS, check_names, check_parameters, settings_in, value_of
 from utils.progress import fraction_of
-from utils.workspace import open_workspace, outside_course
+from utils.workspace import Folders, open_workspace, outside_course
 
 NOTEBOOKS = sorted((REPO / "notebooks").glob("[0-9][0-9]-*.ipynb"))
 SOLUTIONS = sorted((REPO / "notebooks" / "solutions").glob("[0-9][0-9]-*.ipynb"))
@@ -208,6 +209,10 @@ def run_notebook(notebook: Path, output: Path, values: dict[str, object], bars: 
             raise
         except RuntimeError:  # the kernel has not started: another program may have been given one of its ports
             execute()
+    except OSError as error:
+        raise CourseError(
+            f"Cannot write {shown(output)}: {cause(error)}. Choose another folder with --output."
+        ) from error
     except PapermillExecutionError as error:
         said = error.evalue if error.ename == "CourseError" else f"{error.ename}: {error.evalue}"
         raise CourseError(
@@ -331,12 +336,12 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # the client was ended in the middle, and asyncio tells
         print("\nStopped. Run this again: what is drawn, written and trained is kept.", file=sys.stderr)
         return 130
 
 
 def _run(options: argparse.Namespace, settings: list[tuple[str, str]]) -> int:
-        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # the client was ended in the middle, and asyncio tells
     output = outside_course(Path(os.path.expanduser(options.output)).absolute() if options.output else "", "--output")
     notebooks = SOLUTIONS if options.solutions else NOTEBOOKS
     output = output / "solutions" if options.solutions else output
@@ -349,14 +354,38 @@ def _run(options: argparse.Namespace, settings: list[tuple[str, str]]) -> int:
     values = _values(chosen, read_values(options.file) if options.file else {}, settings)
     require(not (options.store and values), "Only a run at the defaults is stored: leave out the parameters.")
     folders = open_workspace(values.get("workspace", "workspace"))
+    _check_files(chosen, values, folders)
     for number, notebook in enumerate(chosen, 1):
         print(f"{number} of {len(chosen)}: {notebook.name}", flush=True)
         run_notebook(notebook, output / notebook.name, values)
     if options.store:
         _store_all(chosen, output)
     print(f"Done. The executed notebooks are in {shown(output)}: look at {chosen[-1].name} first.")
-    _say_accuracy(folders.model)
+    _say_accuracy(folders)
     return 0
+
+
+def _check_files(chosen: Sequence[Path], values: dict[str, object], folders: Folders) -> None:
+    """Refuse values that do not fit the files that are there, before anything runs.
+
+    Only lesson 01 draws captchas of another size or with other fonts; the lessons after it take what it has drawn.
+    """
+    asked = {name: values[name] for name in USUAL if name in values}
+    take = any("captcha_count" in has and "fonts" not in has for has in map(defaults, chosen))
+    if asked and take and DRAW not in [notebook.name for notebook in chosen]:
+        from utils.prepare import look_of  # it imports TensorFlow, which nothing else here needs
+
+        wanted, found = unusual_look(USUAL | asked), unusual_look(USUAL | look_of(folders))
+        require(
+            all(wanted.get(name) == found.get(name) for name in asked),
+            f"Your {' and '.join(asked)} are not those of the captchas in {shown(folders.captchas)}, which only {DRAW} "
+            "draws: run 01 with the same values first.",
+        )
+    own = values.get("own_picture", "")
+    require(
+        not own or in_course(own).exists(),
+        f"own_picture is {brief(own)}, and there is no such file: give a path counted from the course's folder.",
+    )
 
 
 def _store_all(chosen: Sequence[Path], output: Path) -> None:
@@ -369,11 +398,18 @@ def _store_all(chosen: Sequence[Path], output: Path) -> None:
     numbers.update(numbers.pages())
 
 
-def _say_accuracy(model: Path) -> None:
-    """Say how well the trained model reads the test captchas, or those of the validation set if there is one."""
+def _say_accuracy(folders: Folders) -> None:
+    """Say how well the trained model reads the test captchas, or those of the validation set if there is one.
+
+    Nothing is said where the model is gone, or was trained on other captchas than those that are there now.
+    """
+    model, records = folders.model, folders.records / "records.json"
     history = model / "history.json"
-    if history.exists():
-        epochs = read_json(history, MEND_HISTORY, epochs=list)["epochs"]
+    if history.exists() and (model / "alexnet.keras").exists():
+        found = read_json(history, MEND_HISTORY, epochs=list, settings=dict)
+        if records.exists() and found["settings"].get("records") != read_json(records):
+            return
+        epochs = found["epochs"]
         last = epochs[-1] if epochs and isinstance(epochs[-1], dict) else {}
         for watched in ("test", "validation"):
             if isinstance(whole := last.get(f"{watched}_whole"), float | int):

@@ -486,9 +486,10 @@ HISTORY = {
 @many
 @given(st.data())
 def test_any_bytes_in_the_history(made, data):
-    path = made.model / checkpoints.HISTORY
-    path.write_bytes(data.draw(altered(HISTORY)))
-    for read in (lambda: checkpoints.read_history(made.model), lambda: run._say_accuracy(made.model)):
+    path, records = made.model / checkpoints.HISTORY, made.records / tfrecords.SETTINGS
+    path.write_bytes(data.draw(altered(HISTORY | {"settings": {"records": json.loads(records.read_bytes())}})))
+    (made.model / checkpoints.MODEL).touch()
+    for read in (lambda: checkpoints.read_history(made.model), lambda: run._say_accuracy(made)):
         try:
             epochs = read()
         except CourseError as error:

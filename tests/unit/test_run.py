@@ -180,6 +180,44 @@ def test_what_is_passed_on(capsys, monkeypatch, tmp_path):
     }  # fmt: skip
 
 
+def test_a_look_that_only_lesson_01_draws_is_not_dropped_in_silence(capsys, monkeypatch, tmp_path):
+    ran = []
+    monkeypatch.setattr(run, "run_notebook", lambda notebook, *_: ran.append(notebook.name[:2]))
+    (tmp_path / "wide.yaml").write_text("width: 200\nheight: 60\nfonts: ','\n")
+    arguments = ["-f", str(tmp_path / "wide.yaml"), "-p", "workspace", str(tmp_path), "-o", str(tmp_path / "runs")]
+    for lesson in ("02", "05", "06"):
+        assert main([lesson, *arguments]) == 1
+        assert "which only 01-generate-captchas.ipynb draws: run 01 with the same values" in capsys.readouterr().err
+    assert ran == []
+    assert main(["01", "02", *arguments]) == main(["00", *arguments]) == 0
+    captchas.write_captchas(tmp_path / "captchas", 3, 0, width=200)
+    assert main(["02", *arguments]) == 0, capsys.readouterr().err
+    assert ran == ["01", "02", "00", "02"]
+
+
+def test_a_picture_of_ones_own_is_looked_for_before_anything_runs(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(run, "run_notebook", lambda *_: pytest.fail("it ran"))
+    assert main(["05", "06", "-p", "own_picture", "nowhere.png", "-o", str(tmp_path)]) == 1
+    assert "own_picture is nowhere.png, and there is no such file" in capsys.readouterr().err
+
+
+def test_the_accuracy_of_a_model_is_said_only_of_the_model_that_is_there(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(run, "run_notebook", lambda *_: None)
+    arguments = ["05", "-p", "workspace", str(tmp_path), "-o", str(tmp_path / "runs")]
+    history = {"settings": {"records": {"seed": 0}}, "epochs": [{"test_whole": 0.1}, {"test_whole": 0.5}]}
+    for path, text in {"model/history.json": json.dumps(history), "records/records.json": '{"seed": 0}'}.items():
+        (tmp_path / path).parent.mkdir()
+        (tmp_path / path).write_text(text)
+    assert main(arguments) == 0 and "reads" not in capsys.readouterr().out  # the model is gone
+    (tmp_path / "model" / "alexnet.keras").touch()
+    assert main(arguments) == 0 and "reads 50.0% of the test captchas whole" in capsys.readouterr().out
+    watched = history | {"epochs": [{"validation_whole": 0.25}]}
+    (tmp_path / "model" / "history.json").write_text(json.dumps(watched))
+    assert main(arguments) == 0 and "reads 25.0% of the validation captchas whole" in capsys.readouterr().out
+    (tmp_path / "records" / "records.json").write_text('{"seed": 1}')
+    assert main(arguments) == 0 and "reads" not in capsys.readouterr().out  # other captchas than it was trained on
+
+
 def test_a_default_that_holds_an_equals_sign_brings_no_warning(tmp_path, caplog):
     given = new_code_cell('own_chars = "+="  # an alphabet', metadata={"tags": ["parameters"]})
     cells = [given, new_code_cell("print(own_chars)")]
@@ -277,6 +315,9 @@ def test_a_failed_cell_is_a_sentence(tmp_path):
     raising = new_code_cell("from utils.files import CourseError\nraise CourseError('Do this.')")
     with pytest.raises(CourseError, match=r"^01-toy\.ipynb failed in cell \[4\]: Do this\.\nThe executed copy is out/"):
         run_notebook(toy(tmp_path, raising), tmp_path / "out" / "01-toy.ipynb", {}, bars=False)
+    (tmp_path / "taken.ipynb").mkdir()
+    with pytest.raises(CourseError, match=r"Cannot write .*taken\.ipynb: .*Choose another folder with --output"):
+        run_notebook(toy(tmp_path), tmp_path / "taken.ipynb", {}, bars=False)
     with pytest.raises(CourseError, match="Cannot make the folder"):
         run_notebook(toy(tmp_path), tmp_path / "01-toy.ipynb" / "x" / "y.ipynb", {})
 
@@ -385,17 +426,6 @@ def test_the_picture_of_the_readme(tmp_path):
     assert (tmp_path / "a.png").read_bytes() == b"picture"
     with pytest.raises(CourseError, match="shows no picture"):
         run.store_picture(executed(tmp_path), tmp_path / "a.png")
-
-
-def test_the_accuracy_is_said(tmp_path, capsys):
-    run._say_accuracy(tmp_path)
-    assert not capsys.readouterr().out
-    (tmp_path / "history.json").write_text('{"epochs": [{"test_whole": 0.1}, {"test_whole": 0.975}]}')
-    run._say_accuracy(tmp_path)
-    assert "reads 97.5% of the test captchas whole" in capsys.readouterr().out
-    (tmp_path / "history.json").write_text('{"epochs": [{"validation_whole": 0.96}]}')
-    run._say_accuracy(tmp_path)
-    assert "reads 96.0% of the validation captchas whole" in capsys.readouterr().out
 
 
 @pytest.fixture
